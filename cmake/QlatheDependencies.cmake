@@ -1,0 +1,28 @@
+# Every dependency is found here; docs/dependencies.md says why each is needed.
+find_package(Threads REQUIRED)
+find_package(GTest REQUIRED)
+include(GoogleTest)
+find_package(benchmark REQUIRED)
+find_package(fmt REQUIRED)
+find_package(nlohmann_json REQUIRED)
+find_package(ZLIB REQUIRED)
+find_package(PkgConfig REQUIRED)
+pkg_check_modules(PCRE2 REQUIRED IMPORTED_TARGET libpcre2-8)
+
+pkg_check_modules(XXHASH REQUIRED IMPORTED_TARGET libxxhash)
+find_package(cxxopts REQUIRED)
+
+# Halide's C++ SDK travels inside its Python package (./dev setup installs it under .deps).
+if(NOT Halide_DIR)
+  # The wheel uses lib64, where CMake does not look on Debian.
+  file(GLOB sdk "${PROJECT_SOURCE_DIR}/.deps/venv/lib/python3*/site-packages/halide/lib64/cmake")
+  set(Halide_DIR "${sdk}/Halide")
+  set(HalideHelpers_DIR "${sdk}/HalideHelpers")
+endif()
+find_package(Halide 21 REQUIRED COMPONENTS shared CONFIG)
+
+# LLVM 19 (ORC) is linked as one shared library and seen by codegen/native alone.
+find_package(LLVM 19.1 REQUIRED CONFIG HINTS /usr/lib/llvm-19)
+add_library(qlathe_llvm INTERFACE)
+target_include_directories(qlathe_llvm SYSTEM INTERFACE ${LLVM_INCLUDE_DIRS})
+target_link_libraries(qlathe_llvm INTERFACE LLVM)

@@ -1,0 +1,51 @@
+# qlathe_room(<target> [DIRS dir...] [DEPENDS target...] [PRIVATE_DEPENDS target...])
+#
+# One static library of every .cpp below DIRS (default: the current folder). Sources are globbed, so that adding an op,
+# a target or a format touches no build file. Includes are written from the repository's root: "frontend/ir/graph.h".
+option(QLATHE_WERROR "Treat warnings as errors" ON)
+option(QLATHE_SANITIZE "Build with address and undefined-behaviour sanitizers" OFF)
+
+add_library(qlathe_flags INTERFACE)
+target_include_directories(qlathe_flags INTERFACE "${PROJECT_SOURCE_DIR}")
+# Floating point has one meaning here: nothing may be contracted or reassociated by the compiler.
+target_compile_options(qlathe_flags INTERFACE -ffp-contract=off -Wall -Wextra -Wshadow -Wno-missing-field-initializers)
+if(QLATHE_WERROR)
+  target_compile_options(qlathe_flags INTERFACE -Werror)
+endif()
+if(QLATHE_SANITIZE)
+  target_compile_options(qlathe_flags INTERFACE -fsanitize=address,undefined -fno-sanitize-recover=undefined -fno-omit-frame-pointer)
+  target_link_options(qlathe_flags INTERFACE -fsanitize=address,undefined)
+endif()
+
+function(qlathe_room target)
+  cmake_parse_arguments(ARG "" "" "DIRS;DEPENDS;PRIVATE_DEPENDS" ${ARGN})
+  if(NOT ARG_DIRS)
+    set(ARG_DIRS ".")
+  endif()
+  set(sources "")
+  foreach(dir ${ARG_DIRS})
+    file(GLOB_RECURSE found CONFIGURE_DEPENDS "${CMAKE_CURRENT_SOURCE_DIR}/${dir}/*.cpp")
+    list(APPEND sources ${found})
+  endforeach()
+  list(SORT sources)
+  # Registration happens in static initializers, so every object must reach the program: hence the whole archive.
+  add_library(${target}_archive STATIC ${sources})
+  target_link_libraries(${target}_archive PUBLIC qlathe_flags ${ARG_DEPENDS} PRIVATE ${ARG_PRIVATE_DEPENDS})
+  add_library(${target} INTERFACE)
+  target_link_libraries(${target} INTERFACE "$<LINK_LIBRARY:WHOLE_ARCHIVE,${target}_archive>")
+endfunction()
+
+# qlathe_test(<target> DIRS dir... DEPENDS target...): one gtest program, every test its own ctest entry.
+function(qlathe_test target)
+  cmake_parse_arguments(ARG "" "" "DIRS;DEPENDS" ${ARGN})
+  set(sources "")
+  foreach(dir ${ARG_DIRS})
+    file(GLOB_RECURSE found CONFIGURE_DEPENDS "${CMAKE_CURRENT_SOURCE_DIR}/${dir}/*.cpp")
+    list(APPEND sources ${found})
+  endforeach()
+  list(SORT sources)
+  add_executable(${target} ${sources})
+  target_link_libraries(${target} PRIVATE qlathe_flags ${ARG_DEPENDS} GTest::gmock GTest::gtest_main)
+  target_compile_definitions(${target} PRIVATE QLATHE_SOURCE_DIR="${PROJECT_SOURCE_DIR}" QLATHE_BINARY_DIR="${PROJECT_BINARY_DIR}")
+  gtest_discover_tests(${target} DISCOVERY_TIMEOUT 60 PROPERTIES TIMEOUT 600)
+endfunction()
