@@ -1,0 +1,75 @@
+#pragma once
+
+/// A kernel as the lowering of an op hands it to codegen/halide: a Halide pipeline with a finished schedule, its buffers
+/// with static shapes, and the loop that a caller may run in parts. Includes Halide.h: only .cpp files that build
+/// pipelines, and codegen/halide, include this header.
+
+#include <Halide.h>
+
+#include <cstdint>
+#include <string>
+#include <vector>
+
+namespace qlathe {
+
+/// One dimension of a buffer, in elements. Dimension 0 is Halide's first (usually innermost, stride 1).
+struct KernelDim {
+  int32_t extent = 0;
+  int32_t stride = 0;
+  int32_t min = 0;  ///< coordinate of the element the pointer points at
+};
+
+/// Dimensions of a dense buffer, innermost first.
+inline std::vector<KernelDim> dense_dims(const std::vector<int32_t>& extents) {
+  std::vector<KernelDim> dims;
+  int32_t stride = 1;
+  for (int32_t extent : extents) {
+    dims.push_back({extent, stride, 0});
+    stride *= extent;
+  }
+  return dims;
+}
+
+/// The pointer of a buffer is the address of its element at the minimum of every dimension. `alignment` is what the
+/// caller promises about that pointer, in bytes; strides give the rest. Vector accesses of any alignment are correct.
+struct KernelInput {
+  Halide::ImageParam param;  ///< its name is the name of the emitted parameter
+  std::vector<KernelDim> dims;
+  int32_t alignment = 1;
+};
+
+struct KernelOutput {
+  Halide::Func func;  ///< its name is the name of the emitted parameter; not a tuple
+  std::vector<KernelDim> dims;
+  int32_t alignment = 1;
+};
+
+/// The schedule has serial and vectorized loops only: no unroll (codegen/halide/unroll.h finds what to unroll), no
+/// parallel (the row loop below replaces it), no asynchronous or GPU loops. Names: give every Func, Var and RVar a short
+/// name of its own (`Stage::rename` for reduction variables), for they are the names in the emitted C++.
+//
+/// The emitted function is plain C:
+///   int32_t name(const T* input..., T* output..., [void* scratch,] int32_t scalar..., int32_t row_begin, int32_t
+///   row_end)
+struct KernelPipeline {
+  std::string name;  ///< a C identifier
+  std::vector<KernelInput> inputs;
+  std::vector<KernelOutput> outputs;
+  std::vector<Halide::Param<int32_t>> scalars;
+
+  /// The loop of the outputs that becomes `for (row = row_begin; row < row_end; ...)`: the name of the Var (after splits
+  /// and fuses) and its extent. Each iteration must be computable alone: everything else is computed at or inside it.
+  /// Iterations may run in any order and at the same time, so their writes must be disjoint (no ShiftInwards in it).
+  /// Empty: the kernel is one row, row_extent is 1, and it does its work when row_begin <= 0 < row_end.
+  std::string row_loop;
+  int32_t row_extent = 1;
+
+  /// An output may be the same memory as an input. Only where output i reads input i alone, with the same strides.
+  bool in_place = false;
+
+  /// Allocations above this many bytes become slices of the `scratch` parameter, which the caller gives each concurrent
+  /// call for itself (LoweredKernel::scratch_bytes). Register arrays (accumulator tiles) always stay local.
+  int32_t max_stack_bytes = 1024;
+};
+
+}  ///< namespace qlathe
