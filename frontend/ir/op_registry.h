@@ -1,0 +1,54 @@
+#pragma once
+#include <functional>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "frontend/ir/graph.h"
+
+namespace qlathe {
+
+/// What shape inference may look at: the operands' types, their data where constant.
+struct InferContext {
+  const Graph& graph;
+  const Node& node;
+
+  bool has(size_t i) const { return i < node.inputs.size() && node.inputs[i].valid(); }
+  const TensorType& in(size_t i) const { return graph[node.inputs[i]].type; }
+  const HostTensor* data(size_t i) const { return graph[node.inputs[i]].data.get(); }
+  /// A user error at this node.
+  Status error(std::string field, std::string message, std::string remedy = "") const;
+};
+
+/// Operands and results of one evaluation by the reference executor. Results are allocated by their inferred types.
+struct EvalContext {
+  const Node& node;
+  std::vector<const HostTensor*> inputs;  ///< null for an absent operand
+  std::vector<HostTensor*> outputs;
+};
+
+/// All that the front-end knows of an op. One registration per op (frontend/ops/<op>.cpp), read-only after start-up.
+struct OpDef {
+  std::string name;
+  std::string summary;                ///< one line for docs and errors
+  std::vector<std::string> operands;  ///< names for messages; a last name ending in "..." takes the rest
+  int required = 1;                   ///< operands that must be present
+  std::function<std::shared_ptr<OpAttrs>()> make_attrs;
+  /// Checks operands and attributes, gives the results' types.
+  std::function<Result<std::vector<TensorType>>(const InferContext&)> infer;
+  /// The reference semantics, in plain scalar code.
+  std::function<void(const EvalContext&)> evaluate;
+};
+
+class OpRegistry {
+ public:
+  static const OpDef* find(const std::string& name);
+  static std::vector<std::string> names();  ///< sorted
+
+  /// static OpRegistry::Add add_conv({.name = "conv", …});
+  struct Add {
+    explicit Add(OpDef def);
+  };
+};
+
+}  // namespace qlathe
