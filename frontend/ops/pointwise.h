@@ -1,0 +1,86 @@
+#pragma once
+#include <limits>
+#include <string>
+#include <vector>
+
+#include "frontend/ir/attrs.h"
+#include "frontend/ops/enums.h"
+
+namespace qlathe {
+
+/// One step of an element-wise chain: the value in flight `v` becomes op(v, operands...). The same steps are a
+/// pointwise node's body and the epilogue of a contraction, pooling or reduction, so that fusing is moving list
+/// entries.
+///
+/// `operands` are indices into the node's inputs. An operand is broadcast to the node's result: aligned at the last
+/// axis, and along an axis of n elements an operand extent p (a divisor of n) means element i uses index i / (n / p): p
+/// = 1 is one value for the axis, p = n one per element, anything between is sub-channel tiling.
+///
+/// The value in flight has the type of the last step's result. Float arithmetic is float32; a result type of bfloat16
+/// or float16 rounds each step's float32 result to it (half to even). int32 arithmetic wraps. Steps and their meaning:
+///
+///   add sub mul div min max pow     v op a (swapped: a op v). max(x, y) is x > y ? x : y and min(x, y) is x < y ? x :
+///   y, so that
+///                                   NaN in x gives y on every target. float32 or int32 (add, sub, mul, min, max).
+///   fma                             v * a + b with one rounding (float32)
+///   neg abs sqrt rsqrt exp log sin cos erf floor ceil round (half even) reciprocal
+///   sigmoid tanh gelu (erf) gelu_tanh silu hard_swish hard_sigmoid softplus elu(alpha) leaky_relu(alpha)
+///                                   float32, by the expressions of numerics/elementary.h
+///   relu                            v > 0 ? v : 0 (float32, or the integer types)
+///   clamp                           min(max(v, lo), hi)
+///   cast                            to `type`: float to integer rounds by `rounding` and saturates to [lo, hi] cut
+///   with the type's
+///                                   range, NaN gives 0; integer to integer saturates likewise; integer to float rounds
+///                                   half to even; float to bfloat16, float16, float8, float4 rounds half to even
+///                                   (float8/float4 saturate); to nf4: nearest table entry, the first of equals; codes
+///                                   to float32 decode
+///   quantize     scale [zero_point] t = reciprocal ? v * (1 / scale) : v / scale; then unless zero_point_after t +=
+///   float(zero_point);
+///                                   cast to `type` as above; with zero_point_after the zero point is added to the
+///                                   rounded integer before saturating (ONNX)
+///   dequantize   scale [zero_point] (float(v) - float(zero_point)) * scale, codes decoded first
+///   requantize   multiplier shift [zero_point]   int32 -> `type`: multiply by the 31-bit multiplier, shift, round by
+///   `mode`
+///                                   (numerics/requantize.h), add the zero point, saturate to [lo, hi] cut with the
+///                                   type's range
+///   lookup       table[256]         v is 8-bit; index v for unsigned, v + 128 for signed
+///   less less_equal greater greater_equal equal not_equal   v op a -> bool; and, or, not on bool
+///   select       a b                v (bool) ? a : b
+///   nonzero_scale                   v < lo ? 1 : v: the guard of golden/README "Scale and zero point" with its limit
+///   in lo power_of_two_ceil               2^ceil(log2 v) as mxfp4/mxfp8 scales are made (numerics/elementary.h)
+struct PointwiseStep {
+  std::string op;
+  ValueType type = ValueType::kF32;  ///< of the result
+  std::vector<int64_t> operands;
+  bool swapped = false;
+  double lo = -std::numeric_limits<double>::infinity();
+  double hi = std::numeric_limits<double>::infinity();
+  double alpha = 0;
+  Rounding rounding = Rounding::kHalfEven;
+  RequantizeMode mode = RequantizeMode::kFixedSingle;
+  bool reciprocal = false;
+  bool zero_point_after = false;
+
+  void visit(FieldVisitor& v) {
+    v.field("op", op);
+    v.field("type", type, ValueType::kF32);
+    v.optional_list("operands", operands);
+    v.field("swapped", swapped, false);
+    v.field("lo", lo, -std::numeric_limits<double>::infinity());
+    v.field("hi", hi, std::numeric_limits<double>::infinity());
+    v.field("alpha", alpha, 0.0);
+    v.field("rounding", rounding, Rounding::kHalfEven);
+    v.field("mode", mode, RequantizeMode::kFixedSingle);
+    v.field("reciprocal", reciprocal, false);
+    v.field("zero_point_after", zero_point_after, false);
+  }
+};
+
+/// pointwise(x, operands...): x is the value that enters the first step. The result has the common broadcast shape (as
+/// above) of all inputs and the type of the last step.
+struct PointwiseAttrs : Attrs<PointwiseAttrs> {
+  std::vector<PointwiseStep> steps;
+  void visit(FieldVisitor& v) override { v.optional_list("steps", steps); }
+};
+
+}  // namespace qlathe
