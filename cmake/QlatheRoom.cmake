@@ -4,6 +4,7 @@
 # a target or a format touches no build file. Includes are written from the repository's root: "frontend/ir/graph.h".
 option(QLATHE_WERROR "Treat warnings as errors" ON)
 option(QLATHE_SANITIZE "Build with address and undefined-behaviour sanitizers" OFF)
+option(QLATHE_TSAN "Build with the thread sanitizer" OFF)
 
 add_library(qlathe_flags INTERFACE)
 target_include_directories(qlathe_flags INTERFACE "${PROJECT_SOURCE_DIR}")
@@ -15,6 +16,13 @@ endif()
 if(QLATHE_SANITIZE)
   target_compile_options(qlathe_flags INTERFACE -fsanitize=address,undefined -fno-sanitize-recover=undefined -fno-omit-frame-pointer)
   target_link_options(qlathe_flags INTERFACE -fsanitize=address,undefined)
+endif()
+if(QLATHE_TSAN)
+  if(QLATHE_SANITIZE)
+    message(FATAL_ERROR "QLATHE_SANITIZE and QLATHE_TSAN exclude each other")
+  endif()
+  target_compile_options(qlathe_flags INTERFACE -fsanitize=thread -fno-omit-frame-pointer)
+  target_link_options(qlathe_flags INTERFACE -fsanitize=thread)
 endif()
 
 function(qlathe_room target)
