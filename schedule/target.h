@@ -8,14 +8,14 @@
 namespace qlathe {
 
 /// The signs of the bytes that the dot instruction multiplies: first operand (activations) times second (weights).
-enum class DotSigns { kNone, kU8S8, kEqual, kAny };
+enum class DotSigns { kNoDot, kU8S8, kEqual, kAny };
 
 /// The inner product instruction of a target: m x n results at a time, k bytes reduced into each (VNNI and sdot 1x1x4 a
 /// lane, smmla 2x2x8).
 struct DotForm {
   std::string name;  ///< mnemonic, or "scalar"
   int m = 1, n = 1, k = 1;
-  DotSigns signs = DotSigns::kNone;
+  DotSigns signs = DotSigns::kNoDot;
 };
 
 /// A target as data. One file a target in schedule/targets/.
