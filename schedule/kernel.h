@@ -72,4 +72,4 @@ struct KernelPipeline {
   int32_t max_stack_bytes = 1024;
 };
 
-}  ///< namespace qlathe
+}  // namespace qlathe

@@ -18,4 +18,4 @@ struct PrintOptions {
 /// that names it.
 Result<std::string> print_kernel(const LoweredKernel& kernel, const PrintOptions& options = {});
 
-}  ///< namespace qlathe
+}  // namespace qlathe

@@ -53,4 +53,4 @@ class LoweredKernel {
 /// pipeline (bad schedule, a loop kind that is not allowed, unknown row loop) come back as a Status.
 Result<LoweredKernel> lower_kernel(const KernelPipeline& pipeline, const std::string& halide_target);
 
-}  ///< namespace qlathe
+}  // namespace qlathe

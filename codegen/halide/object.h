@@ -13,7 +13,4 @@ namespace qlathe {
 /// target. `unit` names the translation unit inside the file. The same kernels in the same order give the same bytes.
 Result<std::vector<uint8_t>> compile_object(const std::vector<LoweredKernel>& kernels, const std::string& unit);
 
-/// The same as assembly text, for reading and for tests of instructions.
-Result<std::string> compile_assembly(const std::vector<LoweredKernel>& kernels, const std::string& unit);
-
-}  ///< namespace qlathe
+}  // namespace qlathe
