@@ -27,31 +27,34 @@ check_packages() {
   done < <(list_packages)
 }
 
-as_root() {
-  if [ "$(id -u)" -eq 0 ]; then
-    "$@"
-  elif ! command -v sudo >/dev/null; then
-    die "root rights are needed to run: $*" "run './dev setup' once as root, or install sudo"
-  elif [ -n "${CI:-}" ] || [ ! -t 0 ]; then
-    # Nobody is there to type a password.
-    sudo -n "$@" || die "this failed (sudo without a password is needed here): $*" "run './dev setup' once in a terminal"
-  else
-    sudo "$@"
-  fi
+# Sets as_root=(command...) in front of what needs root rights.
+find_root_rights() {
+  as_root=()
+  [ "$(id -u)" -ne 0 ] || return 0
+  command -v sudo >/dev/null || die "root rights are needed to install packages" "run './dev setup' once as root, or install sudo"
+  as_root=(sudo)
+  # Where nobody is there to type a password, sudo must not ask for one.
+  if [ -n "${CI:-}" ] || [ ! -t 0 ]; then as_root=(sudo -n); fi
 }
 
+# apt-get prints hundreds of lines; they are shown only when it fails.
 apt() {
-  as_root env DEBIAN_FRONTEND=noninteractive apt-get -q -y -o DPkg::Lock::Timeout=600 -o Acquire::Retries=3 \
-    -o Dpkg::Use-Pty=0 "$@" </dev/null
+  local log="$QLATHE_ROOT/.deps/apt.log"
+  "${as_root[@]}" env DEBIAN_FRONTEND=noninteractive apt-get -q -y -o DPkg::Lock::Timeout=600 -o Acquire::Retries=3 \
+    -o Dpkg::Use-Pty=0 "$@" </dev/null >"$log" 2>&1 || {
+    tail -n 30 "$log" >&2
+    return 1
+  }
 }
 
 install_packages() {
   check_packages
   if [ ${#missing[@]} -gt 0 ]; then
-    note "setup: installing Debian packages: ${missing[*]}"
-    apt update || die "apt-get update failed" "check the network and /etc/apt/sources.list"
+    find_root_rights
+    note "setup: installing Debian packages (log: .deps/apt.log): ${missing[*]}"
+    apt update || die "apt-get update failed" "read its message above: it needs the network, and root or sudo"
     apt install --no-install-recommends "${missing[@]}" ||
-      die "apt-get could not install: ${missing[*]}" "read its message above; Debian 12 (bookworm) has all of them"
+      die "apt-get could not install: ${missing[*]}" "read its message above; Debian 12 (bookworm) has all of them. As a user, sudo must work: run './dev setup' once in a terminal"
     check_packages
   fi
   [ ${#missing[@]} -eq 0 ] || die "still missing after installation: ${missing[*]}"
