@@ -2,12 +2,14 @@
 
 #include <algorithm>
 
+#include "frontend/ir/suggest.h"
+
 namespace qlathe {
 
 std::string Diagnostic::text() const {
   std::string out;
   for (const std::string* part : {&place.file, &place.node, &place.field}) {
-    if (!part->empty()) out += *part + ": ";
+    if (!part->empty()) out += printable(*part) + ": ";  // names come from files that anyone may have made
   }
   if (kind == Kind::kInternal) out += "internal error: ";
   if (kind == Kind::kUnsupported) out += "unsupported: ";
