@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <set>
 
+#include "frontend/ir/suggest.h"
+
 namespace qlathe {
 namespace {
 
@@ -179,10 +181,7 @@ class Reader final : public FieldVisitor {
     const Frame& frame = frames_.back();
     for (const auto& entry : *frame.map) {
       if (frame.seen.count(entry.first)) continue;
-      std::string known;
-      for (const std::string& name : frame.seen)
-        known += (known.empty() ? "" : ", ") + name;
-      complain(entry.first.c_str(), "unknown field", "known here: " + known);
+      complain(entry.first.c_str(), "unknown field", did_you_mean(entry.first, {frame.seen.begin(), frame.seen.end()}));
     }
   }
   void complain(const char* name, std::string message, std::string remedy = "") {

@@ -29,26 +29,10 @@ TensorId Graph::add_constant(std::string wanted, HostTensor data) {
 
 Result<std::vector<TensorId>> Graph::add_node(std::string op, std::vector<TensorId> node_inputs,
                                               std::shared_ptr<const OpAttrs> attrs, Origin origin) {
-  const OpDef* def = OpRegistry::find(op);
-  QL_CHECK(def != nullptr, op);
+  QL_CHECK(OpRegistry::find(op) != nullptr, op);
   Node node{std::move(op), std::move(node_inputs), {}, std::move(attrs), std::move(origin)};
-  const InferContext context{*this, node};
-  const size_t given = node.inputs.size();
-  for (size_t i = 0; i < static_cast<size_t>(def->required); i++) {
-    if (!context.has(i)) {
-      const std::string operand = i < def->operands.size() ? def->operands[i] : std::to_string(i);
-      return context.error("inputs", "operand '" + operand + "' of " + def->name + " is missing");
-    }
-  }
-  const bool variadic = !def->operands.empty() && def->operands.back().ends_with("...");
-  if (!variadic && given > def->operands.size()) {
-    return context.error("inputs", def->name + " takes " + std::to_string(def->operands.size()) + " operands, not " +
-                                       std::to_string(given));
-  }
-  QL_ASSIGN(std::vector<TensorType> types, def->infer(context));
+  QL_ASSIGN(std::vector<TensorType> types, infer_types(*this, node));
   for (const TensorType& type : types) {
-    Status shape = check_shape(type.shape);
-    if (!shape.ok()) return shape.at({"", node.origin.name, ""});
     node.outputs.push_back(add_tensor(node.origin.name, type));
   }
   nodes.push_back(std::move(node));
@@ -172,8 +156,6 @@ class Verifier {
     }
   }
   void check_node(const Node& node) {
-    const OpDef* def = OpRegistry::find(node.op);
-    if (def == nullptr) return fail(node.origin.name, "unknown op '" + node.op + "'");
     for (TensorId id : node.inputs) {
       if (!id.valid()) continue;
       if (!in_range(id)) return fail(node.origin.name, "an input is out of range");
@@ -183,8 +165,7 @@ class Verifier {
     }
     for (TensorId id : node.outputs)
       define(id, "node output");
-    if (node.attrs == nullptr) return fail(node.origin.name, "has no attributes");
-    const auto types = def->infer({graph_, node});
+    const auto types = infer_types(graph_, node);
     if (!types.ok()) {
       status_.merge(types.status());
       return;

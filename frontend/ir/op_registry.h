@@ -20,6 +20,10 @@ struct InferContext {
   Status error(std::string field, std::string message, std::string remedy = "") const;
 };
 
+/// The types of the node's results: its op is known, the required operands are there and not too many are, the op's own
+/// checks pass, and the shapes are of a sane size. The node's outputs are not looked at; the failure names the node.
+Result<std::vector<TensorType>> infer_types(const Graph& graph, const Node& node);
+
 /// Operands and results of one evaluation by the reference executor. Results are allocated by their inferred types.
 struct EvalContext {
   const Node& node;
