@@ -1,0 +1,48 @@
+#pragma once
+#include <optional>
+#include <vector>
+
+#include "frontend/ir/tensor.h"
+#include "frontend/numerics/quant_axes.h"
+
+namespace qlathe {
+
+/// Statistics of the groups of one tensor, in the shape of its scale and in the type of the tensor: absmax, or lo and
+/// hi. Static scales are averages of these.
+struct Statistics {
+  std::optional<HostTensor> absmax;
+  std::optional<HostTensor> lo, hi;
+
+  bool asymmetric() const { return lo.has_value(); }
+};
+
+/// The division of the reference: where b has fewer elements than a, it multiplies by the reciprocal of b, rounded to
+/// float32 (and to float16 where T is float16); where both have equally many, it divides.
+///
+///     div(a, b) = round_T( count(b) < count(a) ? a * (1 / b) : a / b )
+///
+/// T is the type that the tensors have; arithmetic is float32 in any case. A constant b counts as one element.
+enum class Division { kReciprocal, kTrue };
+inline Division division_of(int64_t count_a, int64_t count_b) {
+  return count_b < count_a ? Division::kReciprocal : Division::kTrue;
+}
+/// Reciprocal as above: float32(1) / b, rounded to float16 when T is float16.
+float reciprocal_of(ValueType float_type, float b);
+
+/// Statistics of x (kF32, kBF16 or kF16). T is x's type, every step is computed in float32 and rounded to T:
+///
+///     absmax  a = max |x|;                           then a = a * f when a factor is given
+///     minmax  lo = min(min x, 0), hi = max(max x, 0); then each times f
+///     rms     a = sqrt(mean(x * x)) * f,             x * x rounded before it is added; mean: see mean_sum
+///     fixed   as given, one element; absmax when lo == -hi
+///
+/// NaN in a group makes its statistics NaN. Errors: as tile_shape, and a type that is not one of the three.
+Result<Statistics> calibrate(const HostTensor& x, const HowToQuantize& how);
+
+/// Sum of float32 values of shape `extents` (row-major) in the reference's order: ascending into one accumulator where
+/// no extent is above 32. Otherwise every such extent is cut into windows of 32, the first and the last shortened
+/// equally (lo = (32 * ceil(n / 32) - n) / 2 elements are missing in the first one), each box of windows is
+/// summed ascending, and the same is done to the sums.
+float windowed_sum(std::vector<float> values, Shape extents);
+
+}  // namespace qlathe
