@@ -6,7 +6,7 @@
 #include <cmath>
 #include <vector>
 
-#include "frontend/numerics/quant_format.h"
+#include "frontend/ir/suggest.h"
 
 namespace qlathe {
 namespace {
@@ -31,9 +31,8 @@ std::optional<double> parse_number(std::string_view text) {
 }  // namespace
 
 Result<CalibrationMethod> parse_calibration_method(std::string_view text) {
-  const std::string shown(text.substr(0, 80));
   const auto error = [&](std::string message) {
-    return Status::user({}, "calibration method '" + shown + "' " + std::move(message), kForms);
+    return Status::user({}, "calibration method " + in_quotes(text) + " " + std::move(message), kForms);
   };
   std::string lower(text);
   std::transform(lower.begin(), lower.end(), lower.begin(),
@@ -45,7 +44,7 @@ Result<CalibrationMethod> parse_calibration_method(std::string_view text) {
     const size_t next = lower.find(',', at + 1);
     const std::string argument = lower.substr(at + 1, next == std::string::npos ? next : next - at - 1);
     const auto number = parse_number(argument);
-    if (!number) return error("has the argument '" + argument.substr(0, 40) + "', which is not a finite number");
+    if (!number) return error("has the argument " + in_quotes(argument) + ", which is not a finite number");
     if (arguments.size() == 16) return error("has too many arguments");
     arguments.push_back(*number);
     at = next;
@@ -61,8 +60,9 @@ Result<CalibrationMethod> parse_calibration_method(std::string_view text) {
     return out;
   }
   if (method != "fixed") {
-    const std::string guess = did_you_mean(method, {"absmax", "minmax", "rms", "fixed"});
-    return Status::user({}, "unknown calibration method '" + shown + "'", guess.empty() ? kForms : guess);
+    const std::string guess = nearest(method, {"absmax", "minmax", "rms", "fixed"});
+    return Status::user({}, "unknown calibration method " + in_quotes(text),
+                        guess.empty() ? kForms : "did you mean '" + guess + "'?");
   }
   if (arguments.empty() || arguments.size() > 2) return error("needs a range: one bound, or a low and a high one");
   const double lo = arguments.size() == 1 ? -arguments[0] : arguments[0];

@@ -1,8 +1,8 @@
 #include "frontend/numerics/quant_format.h"
 
-#include <algorithm>
-#include <numeric>
 #include <string>
+
+#include "frontend/ir/suggest.h"
 
 namespace qlathe {
 
@@ -32,48 +32,17 @@ const std::vector<QuantFormat>& quant_formats() {
   return table;
 }
 
-int edit_distance(std::string_view a, std::string_view b) {
-  std::vector<int> row(b.size() + 1);
-  std::iota(row.begin(), row.end(), 0);
-  for (size_t i = 0; i < a.size(); ++i) {
-    int diagonal = row[0];
-    row[0] = static_cast<int>(i) + 1;
-    for (size_t j = 0; j < b.size(); ++j) {
-      const int replace = diagonal + (a[i] != b[j]);
-      diagonal = row[j + 1];
-      row[j + 1] = std::min({replace, row[j] + 1, row[j + 1] + 1});
-    }
-  }
-  return row[b.size()];
-}
-
-std::string did_you_mean(std::string_view name, const std::vector<std::string>& candidates) {
-  if (name.size() > 64) return "";
-  const std::string* best = nullptr;
-  int best_distance = 0;
-  for (const std::string& candidate : candidates) {
-    const int distance = edit_distance(name, candidate);
-    if (!best || distance < best_distance) best = &candidate, best_distance = distance;
-  }
-  if (!best || best_distance * 2 > static_cast<int>(std::max(name.size(), best->size()))) return "";
-  return "did you mean '" + *best + "'?";
-}
-
 Result<const QuantFormat*> parse_quant_format(std::string_view name) {
   std::vector<std::string> names;
-  std::string listed;
   for (const QuantFormat& format : quant_formats()) {
     if (format.name == name) return &format;
     names.emplace_back(format.name);
-    listed += (listed.empty() ? "" : ", ") + names.back();
   }
-  const std::string shown(name.substr(0, 64));
   if (const auto type = parse_value_type(name)) {
-    const char* why = storage_bytes(*type) > 1 ? "is wider than one byte" : "is no type to quantize to";
-    return Status::user({}, "'" + shown + "' " + why, "use one of " + listed);
+    const char* why = storage_bytes(*type) > 1 ? " is wider than one byte" : " is no type to quantize to";
+    return Status::user({}, in_quotes(name) + why, did_you_mean("", names));
   }
-  const std::string guess = did_you_mean(name, names);
-  return Status::user({}, "unknown type '" + shown + "'", guess.empty() ? "use one of " + listed : guess);
+  return Status::user({}, "unknown type " + in_quotes(name), did_you_mean(name, names));
 }
 
 }  // namespace qlathe

@@ -36,9 +36,4 @@ const std::vector<QuantFormat>& quant_formats();
 /// By name. Errors: a type wider than one byte, a name that is no type (with the nearest one as a suggestion).
 Result<const QuantFormat*> parse_quant_format(std::string_view name);
 
-/// Edit distance of two short names, for "did you mean".
-int edit_distance(std::string_view a, std::string_view b);
-/// The nearest of `candidates` as "did you mean 'x'?", or "" if none is near.
-std::string did_you_mean(std::string_view name, const std::vector<std::string>& candidates);
-
 }  // namespace qlathe

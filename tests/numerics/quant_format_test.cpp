@@ -27,7 +27,7 @@ TEST(QuantFormat, WideAndUnknownTypesAreRefused) {
   EXPECT_THAT(parse_quant_format("bfloat16").status().text(), HasSubstr("'bfloat16' is wider than one byte"));
   EXPECT_THAT(parse_quant_format("int9").status().text(), HasSubstr("unknown type 'int9'; did you mean 'int"));
   EXPECT_THAT(parse_quant_format("float8_e4m3").status().text(), HasSubstr("did you mean 'float8_e4m3fn'?"));
-  EXPECT_THAT(parse_quant_format("").status().text(), HasSubstr("use one of int2"));
+  EXPECT_THAT(parse_quant_format("").status().text(), HasSubstr("known are: int2, int3"));
 }
 
 }  // namespace
