@@ -20,6 +20,8 @@ if(NOT Halide_DIR)
   set(Halide_DIR "${sdk}/Halide")
   set(HalideHelpers_DIR "${sdk}/HalideHelpers")
 endif()
+# Its Python bindings are of no use here, and looking for them only warns that Python's headers are missing.
+set(CMAKE_DISABLE_FIND_PACKAGE_Halide_Python TRUE)
 find_package(Halide 21 REQUIRED COMPONENTS shared CONFIG)
 
 # LLVM 19 (ORC) is linked as one shared library and seen by codegen/native alone.

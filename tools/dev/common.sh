@@ -120,7 +120,10 @@ has_target() {
   lock "$(build_dir "$1")/.dev-lock"
   configure "$1"
   # Bring the build files up to date first: the target may have just been written.
-  ninja -C "$(build_dir "$1")" build.ninja >/dev/null
+  ninja -C "$(build_dir "$1")" build.ninja >"$(build_dir "$1")/configure.log" 2>&1 || {
+    cat "$(build_dir "$1")/configure.log" >&2
+    die "CMake could not configure the build" "read the message above"
+  }
   ninja -C "$(build_dir "$1")" -t query "$2" >/dev/null 2>&1
 }
 
