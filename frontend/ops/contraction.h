@@ -57,7 +57,7 @@ enum ContractionSlot {
 ///                                                                           from +0
 ///   v      = acc[0]                                                         when there are no scale operands (then
 ///   blocks is 1) v      = sum over b ascending of (float(acc[b]) * lhs_scale * rhs_scale)   two roundings, in
-///   `scale_order`; separate adds.
+///   `scale_order`; separate adds, from the first term (not from 0).
 ///                                                                           A missing scale operand is no
 ///                                                                           multiplication
 ///   out    = steps(v)
@@ -103,14 +103,18 @@ struct DepthwiseAttrs : Attrs<DepthwiseAttrs> {
 };
 
 /// dot_general as in lax, any dimensions: the front-end form of linear, matmul and einsum, canonicalized to
-/// `contraction`. out dims = batch, lhs free, rhs free, each in operand order, then permuted by `output_permutation`
-/// (empty: as is). Zero points and scales have the rank of their operand, extent shape / tile per axis (Qwix's scales);
-/// where a contracted axis has several of them, the sums run per tile as in `contraction`. Absent scales leave the
-/// plain accumulator.
+/// `contraction`. out dims = batch (in the order of lhs_batch), lhs free, rhs free (each in operand order), then
+/// permuted by `output_permutation` (result axis i is axis output_permutation[i] of these; empty: as is). The sum runs
+/// over the contracted axes in row-major order, the axes as lhs_contracting lists them. Zero points and scales have the
+/// rank of their operand, extent shape / tile per axis (Qwix's scales); where contracted axes have several of them (all
+/// parameters with several agree on the count), the sums run per tile as in `contraction`: tiles in row-major order of
+/// the axes, and within a tile row-major. Several zero points along a contracted axis need a scale. Absent scales leave
+/// the plain accumulator.
 struct DotGeneralAttrs : Attrs<DotGeneralAttrs> {
   std::vector<int64_t> lhs_contracting, rhs_contracting, lhs_batch, rhs_batch, output_permutation;
   ValueType accumulator = ValueType::kF32;
   ScaleOrder scale_order = ScaleOrder::kLhsFirst;
+  SumOrder sum_order = SumOrder::kSequential;
   std::vector<PointwiseStep> steps;
   void visit(FieldVisitor& v) override {
     v.field("lhs_contracting", lhs_contracting);
@@ -120,14 +124,17 @@ struct DotGeneralAttrs : Attrs<DotGeneralAttrs> {
     v.optional_list("output_permutation", output_permutation);
     v.field("accumulator", accumulator, ValueType::kF32);
     v.field("scale_order", scale_order, ScaleOrder::kLhsFirst);
+    v.field("sum_order", sum_order, SumOrder::kSequential);
     v.optional_list("steps", steps);
   }
 };
 
 /// Convolution, channels last: lhs [I, s0.., C], rhs [k0.., C / groups, O] (HWIO), out [I, o0.., O]; 1 to 3 spatial
-/// axes. The front-end form, canonicalized to `pad` and `contraction` or `depthwise`. Padding contributes nothing to
-/// any sum (it has the value of the zero point). Scales and zero points as in dot_general: the rank of their operand;
-/// lhs ones may vary along I only, rhs ones along O only. Channel g of groups: result channels [g * O / groups, (g + 1)
+/// axes. The front-end form, canonicalized to `pad` and `contraction` or `depthwise`. Padding has the value of the zero
+/// point, so it adds +0 * (rhs - rhs_zp) to a sum: nothing, unless that is infinite or NaN. The sum runs over
+/// (k0.., channel of the group) in row-major order. Scales and zero points as in dot_general: the rank of their
+/// operand; lhs ones may vary along I only, rhs ones along O only. Channel g of groups: result channels [g * O /
+/// groups, (g + 1)
 /// * O / groups).
 struct ConvAttrs : Attrs<ConvAttrs> {
   std::vector<int64_t> strides, kernel_dilation, input_dilation;  ///< one per spatial axis

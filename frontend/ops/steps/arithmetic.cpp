@@ -1,0 +1,62 @@
+#include <cmath>
+
+#include "frontend/ops/checks.h"
+#include "frontend/ops/pointwise_steps.h"
+#include "frontend/ops/steps/rules.h"
+
+namespace qlathe {
+namespace {
+
+using FloatOp = float (*)(float, float);
+using IntOp = uint64_t (*)(uint64_t, uint64_t);
+
+float max_of(float x, float y) { return x > y ? x : y; }
+float min_of(float x, float y) { return x < y ? x : y; }
+
+/// v op a in float32, or in int32/int64 with wrapping.
+template <FloatOp kFloat, IntOp kInt>
+Value binary(const StepArgs& args, Value v, const Value* a) {
+  if (is_arithmetic_float(args.value)) {
+    return rounded(args, args.step.swapped ? kFloat(a->f, v.f) : kFloat(v.f, a->f));
+  }
+  const auto x = static_cast<uint64_t>(v.i), y = static_cast<uint64_t>(a->i);
+  return wrapped(args, args.step.swapped ? kInt(y, x) : kInt(x, y));
+}
+
+template <FloatOp kFloat>
+Value float_binary(const StepArgs& args, Value v, const Value* a) {
+  return rounded(args, args.step.swapped ? kFloat(a->f, v.f) : kFloat(v.f, a->f));
+}
+
+uint64_t max_of(uint64_t x, uint64_t y) { return static_cast<int64_t>(x) > static_cast<int64_t>(y) ? x : y; }
+uint64_t min_of(uint64_t x, uint64_t y) { return static_cast<int64_t>(x) < static_cast<int64_t>(y) ? x : y; }
+
+const StepRegistry::Add kSteps{std::vector<StepDef>{
+    {"add", 1, 1, false, float_or_wide_integer,
+     binary<[](float x, float y) { return x + y; }, [](uint64_t x, uint64_t y) { return x + y; }>},
+    {"sub", 1, 1, false, float_or_wide_integer,
+     binary<[](float x, float y) { return x - y; }, [](uint64_t x, uint64_t y) { return x - y; }>},
+    {"mul", 1, 1, false, float_or_wide_integer,
+     binary<[](float x, float y) { return x * y; }, [](uint64_t x, uint64_t y) { return x * y; }>},
+    {"max", 1, 1, false, float_or_wide_integer, binary<max_of, max_of>},
+    {"min", 1, 1, false, float_or_wide_integer, binary<min_of, min_of>},
+    {"div", 1, 1, false, all_float, float_binary<[](float x, float y) { return x / y; }>},
+    {"fma", 2, 2, false, all_float,
+     [](const StepArgs& args, Value v, const Value* o) { return rounded(args, std::fma(v.f, o[0].f, o[1].f)); }},
+    {"relu", 0, 0, false, same_float_or_integer,
+     [](const StepArgs& args, Value v, const Value*) {
+       return is_arithmetic_float(args.value) ? rounded(args, v.f > 0 ? v.f : 0.f) : Value{.i = v.i > 0 ? v.i : 0};
+     }},
+    {"clamp", 0, 0, false, same_float_or_integer,
+     [](const StepArgs& args, Value v, const Value*) {
+       if (!is_arithmetic_float(args.value)) return Value{.i = v.i < args.lo ? args.lo : v.i > args.hi ? args.hi : v.i};
+       return rounded(args, min_of(max_of(v.f, static_cast<float>(args.step.lo)), static_cast<float>(args.step.hi)));
+     }},
+    {"nonzero_scale", 0, 0, false, all_float,
+     [](const StepArgs& args, Value v, const Value*) {
+       return rounded(args, v.f < static_cast<float>(args.step.lo) ? 1.f : v.f);
+     }},
+}};
+
+}  // namespace
+}  // namespace qlathe
