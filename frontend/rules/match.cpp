@@ -1,0 +1,85 @@
+#include "frontend/rules/match.h"
+
+#include <algorithm>
+#include <map>
+
+#include "frontend/ir/suggest.h"
+
+namespace qlathe {
+namespace {
+
+std::string path_text(const std::string& path) { return path.empty() ? "the root module ''" : in_quotes(path); }
+
+std::string list_text(const std::vector<std::string>& names) {
+  std::string out;
+  for (const std::string& name : names)
+    out += (out.empty() ? "" : ", ") + printable(name, 80);
+  return out;
+}
+
+}  // namespace
+
+Result<std::vector<RuleVerdict>> judge(const RuleList& rules, const std::string& module_path, const std::string& op) {
+  std::vector<RuleVerdict> out;
+  int taken = -1;
+  for (size_t i = 0; i < rules.rules.size(); ++i) {
+    const Rule& rule = rules.rules[i];
+    auto matched = rule.regex.full_match(module_path);
+    if (!matched.ok()) {
+      Place place = rule.place;
+      place.field = "module_path";
+      return matched.status().at(place);
+    }
+    const std::string pattern = "module_path " + in_quotes(rule.module_path);
+    if (!*matched) {
+      out.push_back({Verdict::kOtherPath, pattern + " does not match " + path_text(module_path)});
+    } else if (!rule.op_names.empty() &&
+               std::find(rule.op_names.begin(), rule.op_names.end(), op) == rule.op_names.end()) {
+      out.push_back({Verdict::kOtherOp, "op_names has " + list_text(rule.op_names) + ", not " + op});
+    } else if (taken >= 0) {
+      out.push_back({Verdict::kEarlier, pattern + " matches, but rules[" + std::to_string(taken) + "] comes first"});
+    } else {
+      taken = static_cast<int>(i);
+      out.push_back({Verdict::kTakes, pattern + " matches " + path_text(module_path)});
+    }
+  }
+  return out;
+}
+
+Result<RuleMatches> match_rules(const Graph& graph, const RuleList& rules) {
+  RuleMatches out;
+  std::vector<bool> used(rules.rules.size(), false);
+  std::map<std::pair<std::string, std::string>, int> counts;
+  for (size_t i = 0; i < graph.nodes.size(); ++i) {
+    const Origin& origin = graph.nodes[i].origin;
+    if (origin.rule_op.empty()) continue;
+    OpMatch op;
+    op.node = static_cast<int>(i);
+    op.name = origin.name;
+    op.module_path = origin.module_path;
+    op.op = origin.rule_op;
+    op.id = op.op + std::to_string(counts[{op.module_path, op.op}]++);
+    auto verdicts = judge(rules, op.module_path, op.op);
+    if (!verdicts.ok()) return verdicts.status();
+    op.verdicts = std::move(*verdicts);
+    for (size_t r = 0; r < op.verdicts.size(); ++r) {
+      if (op.verdicts[r].verdict != Verdict::kTakes) continue;
+      op.rule = static_cast<int>(r);
+      used[r] = true;
+    }
+    out.ops.push_back(std::move(op));
+  }
+  for (size_t r = 0; r < used.size(); ++r) {
+    if (!used[r]) out.unused_rules.push_back(static_cast<int>(r));
+  }
+  return out;
+}
+
+int RuleMatches::rule_of(int node) const {
+  for (const OpMatch& op : ops) {
+    if (op.node == node) return op.rule;
+  }
+  return -1;
+}
+
+}  // namespace qlathe

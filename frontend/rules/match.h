@@ -1,0 +1,48 @@
+#pragma once
+#include <string>
+#include <vector>
+
+#include "frontend/ir/graph.h"
+#include "frontend/rules/rule.h"
+
+namespace qlathe {
+
+/// Why a rule does or does not take an op.
+enum class Verdict {
+  kTakes,    ///< the first rule that matches
+  kEarlier,  ///< matches too, but an earlier rule takes the op
+  kOtherOp,  ///< the path matches, the op's name is not among op_names
+  kOtherPath,
+};
+
+struct RuleVerdict {
+  Verdict verdict = Verdict::kOtherPath;
+  std::string why;  ///< "module_path 'linear2' does not match 'linear1'"
+};
+
+/// One op that rules can take, with the verdict of every rule on it.
+struct OpMatch {
+  int node = 0;                       ///< index in Graph::nodes
+  std::string name;                   ///< of the node
+  std::string module_path;            ///< empty for the root module
+  std::string op;                     ///< "dot_general", "einsum", "conv_general_dilated"
+  std::string id;                     ///< op and its number among the ops of that name in the module: "dot_general0"
+  int rule = -1;                      ///< index of the rule that takes it
+  std::vector<RuleVerdict> verdicts;  ///< one per rule
+};
+
+struct RuleMatches {
+  std::vector<OpMatch> ops;       ///< in the order of the graph: every node with a rule_op
+  std::vector<int> unused_rules;  ///< rules that took no op
+  /// The rule of a node, -1 if none.
+  int rule_of(int node) const;
+};
+
+/// Matches every op of the graph with every rule: the first rule whose module_path matches the op's whole path and
+/// whose op_names is empty or has the op's name. Error: a pattern whose match is given up.
+Result<RuleMatches> match_rules(const Graph& graph, const RuleList& rules);
+
+/// Matches one op: what match_rules does for every op.
+Result<std::vector<RuleVerdict>> judge(const RuleList& rules, const std::string& module_path, const std::string& op);
+
+}  // namespace qlathe

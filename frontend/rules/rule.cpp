@@ -1,0 +1,163 @@
+#include "frontend/rules/rule.h"
+
+#include <algorithm>
+
+#include "frontend/ir/suggest.h"
+
+namespace qlathe {
+namespace {
+
+constexpr size_t kMaxRules = 10000;
+
+/// Reads one entry; problems go to `problems` with the entry's place.
+class RuleReader {
+ public:
+  RuleReader(const JsonDocument& document, const JsonValue& value, size_t index, Status& problems)
+      : problems_(problems), object_(document, value, "rules[" + std::to_string(index) + "]", problems) {
+    rule_.place = document.place(value, object_.node());
+    rule_.json = &value;
+  }
+
+  Rule read(const std::vector<std::string>& other_types) {
+    rule_.type = object_.string("_type").value_or("QuantizationRule");
+    matcher();
+    if (rule_.type == "QuantizationRule") {
+      qwix();
+      object_.finish();
+    } else if (std::find(other_types.begin(), other_types.end(), rule_.type) == other_types.end()) {
+      std::vector<std::string> known = other_types;
+      known.push_back("QuantizationRule");
+      if (rule_.type == "QtRule" || rule_.type == "LoraRule" || rule_.type == "QLoraRule") {
+        Place place = rule_.place;
+        place.field = "_type";
+        problems_.merge(Status::unsupported(place, "rules of type " + rule_.type, did_you_mean("", known)));
+      } else {
+        object_.problem("_type", "unknown type of rule " + in_quotes(rule_.type), did_you_mean(rule_.type, known));
+      }
+    }
+    return std::move(rule_);
+  }
+
+ private:
+  void matcher() {
+    rule_.module_path = object_.string("module_path").value_or(".*");
+    auto regex = Regex::compile(rule_.module_path);
+    if (regex.ok())
+      rule_.regex = std::move(*regex);
+    else
+      merge("module_path", regex.status());
+    if (const JsonValue* names = object_.find("op_names"); names && names->string()) {
+      object_.problem("op_names", "expected a list of strings, found a string", "write [\"" + *names->string() + "\"]");
+    } else {
+      rule_.op_names = object_.strings("op_names").value_or(std::vector<std::string>());
+    }
+  }
+
+  void qwix() {
+    QwixRule rule;
+    rule.weight = format("weight_qtype");
+    rule.activation = format("act_qtype");
+    rule.tile_size = tile_size();
+    rule.weight_method = method("weight_calibration_method");
+    rule.activation_method = method("act_calibration_method");
+    const bool has_static = object_.has("act_static_scale");
+    rule.static_activations = object_.boolean("act_static_scale").value_or(false);
+    if (has_static && !object_.has("act_qtype")) {
+      object_.problem("act_static_scale", "act_static_scale is set, but activations are not quantized",
+                      "set act_qtype, or remove act_static_scale");
+    }
+    if (object_.has("act_batch_axes")) {
+      // Every tensor has at most 64 dimensions; whether the axes exist is known where the rule is applied.
+      rule.act_batch_axes = object_.integers("act_batch_axes", -64, 64).value_or(std::vector<int64_t>{0});
+    }
+    rule_.qwix = std::move(rule);
+  }
+
+  const QuantFormat* format(const std::string& key) {
+    const auto name = object_.string(key);
+    if (!name) return nullptr;
+    const auto parsed = parse_quant_format(*name);
+    if (parsed.ok()) return *parsed;
+    merge(key, parsed.status());
+    return nullptr;
+  }
+
+  CalibrationMethod method(const std::string& key) {
+    const auto text = object_.string(key);
+    if (!text) return {};
+    const auto parsed = parse_calibration_method(*text);
+    if (parsed.ok()) return *parsed;
+    merge(key, parsed.status());
+    return {};
+  }
+
+  std::optional<TileSize> tile_size() {
+    const JsonValue* value = object_.find("tile_size");
+    if (!value) return std::nullopt;
+    if (const int64_t* elements = value->integer()) {
+      if (*elements < 0) object_.problem("tile_size", "tile_size " + std::to_string(*elements) + " is negative");
+      // As in the reference, 0 is no tiling.
+      return *elements > 0 ? std::optional(TileSize::of(*elements)) : std::nullopt;
+    }
+    if (const auto fraction = value->number()) {
+      if (*fraction < 0) object_.problem("tile_size", "tile_size is negative");
+      return *fraction > 0 ? std::optional(TileSize::of_axis(*fraction)) : std::nullopt;
+    }
+    object_.problem("tile_size", std::string("expected a number, found ") + value->kind(),
+                    "give a number of elements, or a fraction of the axis such as 0.5");
+    return std::nullopt;
+  }
+
+  void merge(const std::string& key, const Status& status) {
+    for (const Diagnostic& d : status.diagnostics())
+      object_.problem(key, d.message, d.remedy);
+  }
+
+  Status& problems_;
+  JsonObject object_;
+  Rule rule_;
+};
+
+}  // namespace
+
+Result<RuleList> read_rules(std::shared_ptr<const JsonDocument> document, const JsonValue& value,
+                            const std::vector<std::string>& other_types) {
+  const JsonValue::Array* entries = value.array();
+  if (!entries) {
+    return Status::user(document->place(value, "rules"),
+                        std::string("expected a list of rules, found ") + value.kind());
+  }
+  if (entries->size() > kMaxRules) {
+    return Status::user(document->place(value, "rules"), std::to_string(entries->size()) + " rules",
+                        "keep to " + std::to_string(kMaxRules));
+  }
+  RuleList list{document, {}};
+  Status problems;
+  for (size_t i = 0; i < entries->size(); ++i)
+    list.rules.push_back(RuleReader(*document, (*entries)[i], i, problems).read(other_types));
+  if (!problems.ok()) return problems;
+  return list;
+}
+
+static Result<RuleList> read_rule_document(JsonDocument parsed, const std::vector<std::string>& other_types) {
+  const auto document = std::make_shared<const JsonDocument>(std::move(parsed));
+  if (!document->root.object()) return read_rules(document, document->root, other_types);
+  Status problems;
+  JsonObject object(*document, document->root, "", problems);
+  object.required_array("rules");
+  object.finish();
+  if (!problems.ok()) return problems;
+  return read_rules(document, *document->root.find("rules"), other_types);
+}
+
+Result<RuleList> read_rules_file(const std::string& path, const std::vector<std::string>& other_types) {
+  QL_ASSIGN(JsonDocument document, read_json_file(path));
+  return read_rule_document(std::move(document), other_types);
+}
+
+Result<RuleList> parse_rules(std::string name, std::string text, const std::vector<std::string>& other_types) {
+  QL_ASSIGN(JsonDocument document, parse_json(std::move(name), std::move(text)));
+  return read_rule_document(std::move(document), other_types);
+}
+
+}  // namespace qlathe
