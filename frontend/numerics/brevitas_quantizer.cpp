@@ -66,7 +66,9 @@ Result<Quantizer> find_quantizer(Role role, std::string_view name) {
   }
   for (const Quantizer& q : catalogue()) {
     if (q.name == name) {
-      return Status::user({}, "'" + q.name + "' quantizes a " + role_name(q.role) + ", not a " + role_name(role));
+      return Status::user({}, "'" + q.name + "' is " + (q.role == Role::kAct ? "an " : "a ") + role_name(q.role) +
+                                  " quantizer, not " + (role == Role::kAct ? "an " : "a ") + role_name(role) +
+                                  " quantizer");
     }
   }
   const std::string near = nearest(name, quantizer_names(role));

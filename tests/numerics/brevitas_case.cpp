@@ -1,12 +1,9 @@
 #include "tests/numerics/brevitas_case.h"
 
-#include <algorithm>
 #include <cstdlib>
-#include <fstream>
+#include <cstring>
 #include <sstream>
 #include <stdexcept>
-
-#include "frontend/formats/arrays/array_file.h"
 
 namespace qlathe::brevitas::cases {
 namespace {
@@ -34,7 +31,7 @@ size_t tile_index(size_t flat, const Shape& shape, const Shape& tile) {
   return static_cast<size_t>(index);
 }
 
-void apply_options(const nlohmann::json& options, Quantizer& q) {
+void apply_options(const nlohmann::ordered_json& options, Quantizer& q) {
   if (options.contains("bit_width")) q.bit_width = static_cast<int>(options["bit_width"].get<double>());
   if (options.contains("narrow_range")) q.narrow_range = options["narrow_range"].get<bool>();
   if (options.contains("signed")) q.is_signed = options["signed"].get<bool>();
@@ -49,36 +46,21 @@ void apply_options(const nlohmann::json& options, Quantizer& q) {
 
 }  // namespace
 
-HostTensor Case::array(const std::string& key) const {
-  const std::string file = (folder / json.at("arrays").at(key).at("file").get<std::string>()).string();
-  const auto arrays = take(open_arrays(file));
-  return take(arrays->read(arrays->arrays().front().name));
-}
-
 std::vector<std::filesystem::path> folders(const std::string& kind) {
   std::vector<std::filesystem::path> roots;
-  const char* shared = std::getenv("QLATHE_SHARED");
-  const std::filesystem::path beside = std::filesystem::path(QLATHE_SOURCE_DIR) / ".." / "shared";
-  roots.push_back((shared ? std::filesystem::path(shared) : beside) / "golden" / "brevitas" / kind);
+  if (!testing::shared_folder().empty()) roots.push_back(testing::shared_folder() / "golden" / "brevitas");
   if (const char* more = std::getenv("QLATHE_BREVITAS_CASES")) {
     std::stringstream list(more);
     for (std::string root; std::getline(list, root, ':');)
-      roots.push_back(std::filesystem::path(root) / kind);
+      roots.emplace_back(root);
   }
   std::vector<std::filesystem::path> found;
   for (const auto& root : roots) {
-    if (!std::filesystem::is_directory(root)) continue;
-    for (const auto& entry : std::filesystem::directory_iterator(root)) {
-      if (std::filesystem::exists(entry.path() / "case.json")) found.push_back(entry.path());
-    }
+    if (!std::filesystem::is_directory(root / kind)) continue;
+    for (const auto& folder : testing::case_folders(root / kind))
+      found.push_back(folder);
   }
-  std::sort(found.begin(), found.end());
   return found;
-}
-
-Case load(const std::filesystem::path& folder) {
-  std::ifstream in(folder / "case.json");
-  return {folder, nlohmann::json::parse(in)};
 }
 
 Quantizer weight_quantizer(const Case& c) {
@@ -93,7 +75,7 @@ Quantizer act_quantizer(const Case& c) {
   const std::string about = c.json.value("description", "");
   auto mentions = [&](const char* text) { return about.find(text) != std::string::npos; };
   std::string name = c.json.value("act_quant", "");
-  nlohmann::json options = c.json.value("options", nlohmann::json::object());
+  nlohmann::ordered_json options = c.json.value("options", nlohmann::ordered_json::object());
   if (name.empty()) {
     const bool is_signed = c.json.at("signed").get<bool>();
     const std::string base = is_signed ? "Int8ActPerTensor" : "Uint8ActPerTensor";

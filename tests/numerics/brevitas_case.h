@@ -1,30 +1,21 @@
 #pragma once
 #include <filesystem>
-#include <nlohmann/json.hpp>
 #include <string>
 #include <vector>
 
-#include "frontend/ir/tensor.h"
 #include "frontend/numerics/brevitas_act.h"
 #include "frontend/numerics/brevitas_quantizer.h"
+#include "tests/support/golden_case.h"
 
-/// The case folders of golden/brevitas: arrays and what the case says of its quantizer.
+/// The case folders of golden/brevitas: what a case says of its quantizer.
 namespace qlathe::brevitas::cases {
 
-struct Case {
-  std::filesystem::path folder;
-  nlohmann::json json;
+using Case = testing::GoldenCase;
 
-  std::string name() const { return folder.filename().string(); }
-  bool has(const std::string& key) const { return json.at("arrays").contains(key); }
-  HostTensor array(const std::string& key) const;
-};
-
-/// Folders with a case.json below `relative` of the reference data (QLATHE_SHARED, or shared/ beside the repository),
-/// sorted; more trees of such cases in QLATHE_BREVITAS_CASES, separated by colons, below `kind` ("act" or "weight").
+/// Folders with a case.json below golden/brevitas/<kind> of the reference data,
+/// then those of more trees of such cases in QLATHE_BREVITAS_CASES, separated by colons; `kind` is "act" or "weight".
 /// Empty where there is no data.
 std::vector<std::filesystem::path> folders(const std::string& kind);
-Case load(const std::filesystem::path& folder);
 
 /// The quantizer of a case; the description tells the kind of an activation quantizer.
 Quantizer weight_quantizer(const Case& c);

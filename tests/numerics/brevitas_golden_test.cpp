@@ -56,7 +56,7 @@ void expect_all_agree(const std::string& kind, std::string (*differences)(const 
   if (folders.empty()) GTEST_SKIP() << "no reference data: set QLATHE_SHARED";
   size_t agreed = 0;
   for (const auto& folder : folders) {
-    const std::string found = differences(cases::load(folder));
+    const std::string found = differences(cases::Case::open(folder));
     EXPECT_EQ(found, "") << kind << " case " << folder.filename();
     agreed += found.empty() ? 1 : 0;
   }
