@@ -29,8 +29,7 @@ std::string found_text(const JsonValue& value) {
 JsonObject::JsonObject(const JsonDocument& document, const JsonValue& value, std::string node, Status& problems)
     : document_(document), value_(value), node_(std::move(node)), problems_(problems) {
   if (!value.object()) {
-    problems_.merge(
-        Status::user(document.place(value, node_), std::string("expected an object, found ") + value.kind()));
+    add(Status::user(document.place(value, node_), std::string("expected an object, found ") + value.kind()));
   }
 }
 
@@ -118,7 +117,7 @@ template <class T>
 T JsonObject::required(const std::string& key, std::optional<T> value) {
   // A field of the wrong kind has been reported by the getter already.
   if (!value && value_.object() && !has(key)) {
-    problems_.merge(Status::user(document_.place(value_, node_, key), "is missing"));
+    add(Status::user(document_.place(value_, node_, key), "is missing"));
   }
   return value.value_or(T{});
 }
@@ -146,19 +145,25 @@ void JsonObject::problem(const std::string& key, std::string message, std::strin
 }
 
 void JsonObject::problem_at(const JsonValue& value, const std::string& field, std::string message, std::string remedy) {
-  problems_.merge(Status::user(document_.place(value, node_, field), std::move(message), std::move(remedy)));
+  add(Status::user(document_.place(value, node_, field), std::move(message), std::move(remedy)));
 }
 
 void JsonObject::wrong_kind(const std::string& key, const JsonValue& found, const std::string& expected) {
   problem_at(found, key, "expected " + expected + ", found " + found_text(found));
 }
 
+void JsonObject::add(const Status& problem) {
+  ok_ = false;
+  problems_.merge(problem);
+}
+
 void JsonObject::finish() {
   if (!value_.object()) return;
   for (const JsonValue::Member& m : *value_.object()) {
     if (std::find(known_.begin(), known_.end(), m.key) != known_.end()) continue;
-    problems_.merge(Status::user({document_.position(m.key_offset), node_, ""}, "unknown field " + in_quotes(m.key),
-                                 did_you_mean(m.key, known_)));
+    if (problems_.full()) return;  // suggestions cost time
+    add(Status::user({document_.position(m.key_offset), node_, ""}, "unknown field " + in_quotes(m.key),
+                     did_you_mean(m.key, known_)));
   }
 }
 

@@ -217,21 +217,15 @@ const char* JsonValue::kind() const {
   return kKinds[data_.index()];
 }
 
-std::string JsonDocument::position(uint32_t offset) const {
-  const std::string_view before = std::string_view(text).substr(0, offset);
-  const auto line = 1 + std::count(before.begin(), before.end(), '\n');
-  const size_t start = before.rfind('\n') == std::string_view::npos ? 0 : before.rfind('\n') + 1;
-  const auto column = 1 + std::count_if(before.begin() + static_cast<std::ptrdiff_t>(start), before.end(),
-                                        [](char c) { return (static_cast<unsigned char>(c) & 0xC0) != 0x80; });
-  return file + ":" + std::to_string(line) + ":" + std::to_string(column);
-}
+std::string JsonDocument::position(uint32_t offset) const { return file + ":" + lines.at(text, offset); }
 
 Result<JsonDocument> parse_json(std::string file, std::string text, const JsonLimits& limits) {
   if (text.size() > limits.max_bytes) {
     return Status::user({file, "", ""},
                         "is larger than a JSON file may be (" + std::to_string(limits.max_bytes) + " bytes)");
   }
-  JsonDocument document{std::move(file), std::move(text), {}};
+  JsonDocument document{std::move(file), std::move(text), {}, {}};
+  document.lines = SourceLines(document.text);
   QL_RETURN_IF_ERROR(Builder(document, limits).run());
   return document;
 }

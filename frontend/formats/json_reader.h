@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "frontend/ir/result.h"
+#include "frontend/ir/source_lines.h"
 
 namespace qlathe {
 
@@ -61,8 +62,9 @@ struct JsonDocument {
   std::string file;  ///< as the user gave it
   std::string text;
   JsonValue root;
+  SourceLines lines;
 
-  /// "file:line:column", both from 1, columns in characters.
+  /// "file:line:column".
   std::string position(uint32_t offset) const;
   Place place(const JsonValue& value, std::string node = "", std::string field = "") const {
     return {position(value.offset()), std::move(node), std::move(field)};
@@ -111,6 +113,8 @@ class JsonObject {
   /// Reports every key that no getter asked for, with a suggestion among those asked for.
   void finish();
 
+  /// Whether nothing was wrong so far.
+  bool ok() const { return ok_; }
   const JsonValue& value() const { return value_; }
   const std::string& node() const { return node_; }
   void set_node(std::string node) { node_ = std::move(node); }
@@ -118,12 +122,14 @@ class JsonObject {
  private:
   template <class T>
   T required(const std::string& key, std::optional<T> value);
+  void add(const Status& problem);
   void wrong_kind(const std::string& key, const JsonValue& found, const std::string& expected);
 
   const JsonDocument& document_;
   const JsonValue& value_;
   std::string node_;
   Status& problems_;
+  bool ok_ = true;
   std::vector<std::string> known_;
 };
 

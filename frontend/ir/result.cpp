@@ -31,7 +31,8 @@ Status Status::internal(std::string message) {
 }
 
 void Status::merge(const Status& other) {
-  diagnostics_.insert(diagnostics_.end(), other.diagnostics_.begin(), other.diagnostics_.end());
+  for (const Diagnostic& d : other.diagnostics_)
+    add(d);
 }
 
 Status& Status::at(const Place& outer) {

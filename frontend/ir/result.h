@@ -29,9 +29,12 @@ struct Diagnostic {
   std::string text() const;
 };
 
-/// Success, or every problem found (never just the first where more can be known).
+/// Success, or every problem found (never just the first where more can be known), up to a number that a hostile file
+/// could pass and no person would read.
 class [[nodiscard]] Status {
  public:
+  static constexpr size_t kMaxDiagnostics = 500;
+
   Status() = default;
   Status(Diagnostic diagnostic) { add(std::move(diagnostic)); }
 
@@ -41,7 +44,11 @@ class [[nodiscard]] Status {
 
   bool ok() const { return diagnostics_.empty(); }
   const std::vector<Diagnostic>& diagnostics() const { return diagnostics_; }
-  void add(Diagnostic diagnostic) { diagnostics_.push_back(std::move(diagnostic)); }
+  void add(Diagnostic diagnostic) {
+    if (!full()) diagnostics_.push_back(std::move(diagnostic));
+  }
+  /// Whether further problems are dropped.
+  bool full() const { return diagnostics_.size() >= kMaxDiagnostics; }
   void merge(const Status& other);
   /// Fills in the parts of every diagnostic's place that are still empty.
   Status& at(const Place& outer);

@@ -94,18 +94,17 @@ class SafetensorsFile : public ArrayFile {
   void read_entry(const JsonDocument& header, const JsonValue::Member& member, Status& problems) {
     JsonObject entry(header, member.value, member.key, problems);
     if (!member.value.object()) return;
-    const size_t before = problems.diagnostics().size();
     const std::string dtype = entry.required_string("dtype");
     ArrayInfo array;
     array.name = member.key;
     array.shape = entry.required_integers("shape", 0);
     const std::vector<int64_t> offsets = entry.required_integers("data_offsets", 0);
     entry.finish();
-    if (problems.diagnostics().size() > before) return;
+    if (!entry.ok()) return;
     if (array.shape.size() > kMaxRank) entry.problem("shape", "has more than 64 dimensions");
     if (Status shape = check_shape(array.shape); !shape.ok()) entry.problem("shape", shape.diagnostics()[0].message);
     if (offsets.size() != 2) entry.problem("data_offsets", "expected two numbers");
-    if (problems.diagnostics().size() > before) return;
+    if (!entry.ok()) return;
 
     Tensor tensor;
     tensor.begin = static_cast<uint64_t>(offsets[0]);
