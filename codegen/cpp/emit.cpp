@@ -1,0 +1,360 @@
+#include "codegen/cpp/emit.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <map>
+#include <set>
+
+#include "codegen/cpp/emit_files.h"
+#include "codegen/cpp/literals.h"
+#include "codegen/cpp/printer.h"
+#include "codegen/cpp/text_template.h"
+#include "codegen/halide/lower_program.h"
+
+namespace qlathe {
+
+EmitNames make_names(const Program& program) {
+  EmitNames names;
+  names.model = identifier(program.name);
+  names.prefix = upper(names.model);
+  std::set<std::string> taken = {"arena", "state", "weights", "base"};
+  const auto unique = [&](std::string wanted) {
+    std::string out = wanted;
+    for (int suffix = 2; !taken.insert(out).second; suffix++)
+      out = wanted + std::to_string(suffix);
+    return out;
+  };
+  for (const ProgramIo& io : program.inputs)
+    names.inputs.push_back(unique(identifier(io.name)));
+  for (const ProgramIo& io : program.outputs) {
+    const std::string wanted = identifier(io.name);
+    names.outputs.push_back(unique(taken.count(wanted) ? wanted + "_out" : wanted));
+  }
+  for (const PackedConstant& constant : program.constants)
+    names.constants.push_back(unique(constant_name(constant.name)));
+  for (const ProgramCall& call : program.calls) {
+    for (size_t i = 0; i < call.buffers.size(); i++) {
+      if (call.buffers[i].space != BufferRef::Space::kArena) continue;
+      const auto key = std::make_pair(call.buffer_names[i], call.buffers[i].offset);
+      if (!names.arena.count(key)) names.arena[key] = unique(constant_name("offset." + call.buffer_names[i]));
+    }
+  }
+  return names;
+}
+
+int64_t weight_bytes(const Program& program) {
+  int64_t bytes = 0;
+  for (const PackedConstant& constant : program.constants)
+    bytes += static_cast<int64_t>(constant.bytes.size());
+  return bytes;
+}
+
+std::string comment_lines(const std::vector<std::string>& lines) {
+  std::string out;
+  for (const std::string& line : lines)
+    out += (out.empty() ? "" : "\n") + ("//   " + line);
+  return out;
+}
+
+std::string shape_text(const Shape& shape) { return fmt::format("[{}]", fmt::join(shape, ", ")); }
+
+namespace {
+
+/// The .bin file: every constant at a multiple of 64 bytes.
+std::vector<int64_t> binary_offsets(const Program& program, int64_t& total) {
+  std::vector<int64_t> offsets;
+  total = 0;
+  for (const PackedConstant& constant : program.constants) {
+    offsets.push_back(total);
+    total += (static_cast<int64_t>(constant.bytes.size()) + 63) / 64 * 64;
+  }
+  return offsets;
+}
+
+std::string constant_comment(const PackedConstant& constant) {
+  return fmt::format("// {}: {} {}{}\n", constant.name, name(constant.type), shape_text(constant.shape),
+                     constant.layout.empty() || constant.layout == "row-major" ? "" : ", packed " + constant.layout);
+}
+
+std::string constant_definition(const PackedConstant& constant, const std::string& name, const char* linkage) {
+  const auto count = constant.bytes.size() / static_cast<size_t>(storage_bytes(constant.type));
+  return constant_comment(constant) + fmt::format("alignas(64) {}const {} {}[{}] = {};\n\n", linkage,
+                                                  cpp_type(constant.type), name, count,
+                                                  array_initializer(constant.type, constant.bytes));
+}
+
+class ModelSource {
+ public:
+  ModelSource(const Program& program, const std::vector<LoweredKernel>& kernels, const EmitOptions& options,
+              const EmitNames& names)
+      : program_(program), kernels_(kernels), options_(options), names_(names) {}
+
+  Result<std::string> text() {
+    QL_ASSIGN(const std::string kernels, kernel_section());
+    const bool separate = options_.weights == WeightPlacement::kSeparate;
+    return fill_template("model.cpp.in", {{"model", names_.model},
+                                          {"title", title(program_)},
+                                          {"provenance", comment_lines(options_.provenance)},
+                                          {"contents", contents()},
+                                          {"weights_include",
+                                           separate ? fmt::format("#include \"{}_weights.h\"\n\n", names_.model) : ""},
+                                          {"weights", weight_section()},
+                                          {"kernels", kernels},
+                                          {"offsets", offset_section()},
+                                          {"entry_points", entry_points()}});
+  }
+
+ private:
+  std::string contents() const {
+    return fmt::format("// Contents: {} constants, {} kernels, {} calls, {} bytes of arena.", program_.constants.size(),
+                       program_.kernels.size(), program_.calls.size(), arena_total(program_, kernels_));
+  }
+
+  std::string weight_section() {
+    std::string out =
+        "// ---- Constants "
+        "----------------------------------------------------------------------------------------------------\n";
+    if (program_.constants.empty()) return "";
+    switch (options_.weights) {
+      case WeightPlacement::kInline:
+        for (size_t i = 0; i < program_.constants.size(); i++) {
+          out += constant_definition(program_.constants[i], names_.constants[i], "");
+        }
+        return out;
+      case WeightPlacement::kSeparate:
+        return out + fmt::format("using namespace {}_constants;\n\n", names_.model);
+      case WeightPlacement::kBinary: {
+        int64_t total = 0;
+        const std::vector<int64_t> offsets = binary_offsets(program_, total);
+        out += fmt::format("// Offsets in {}_weights.bin, {} bytes in all.\n", names_.model, total);
+        for (size_t i = 0; i < offsets.size(); i++) {
+          out += constant_comment(program_.constants[i]) +
+                 fmt::format("const size_t {} = {};\n", names_.constants[i], offsets[i]);
+        }
+        return out + "\n";
+      }
+    }
+    return out;
+  }
+
+  Result<std::string> kernel_section() {
+    std::string out =
+        "// ---- Kernels "
+        "------------------------------------------------------------------------------------------------------\n"
+        "// A kernel computes rows [row_begin, row_end) of its result; rows may be computed in any order.\n\n";
+    PrintOptions print;
+    print.scalar_only = !program_.target->vectorize;
+    Status problems;
+    for (size_t k = 0; k < kernels_.size(); k++) {
+      out += "// " + program_.kernels[k].description + "\n";
+      std::vector<std::string> callers;
+      for (const ProgramCall& call : program_.calls) {
+        if (call.kernel == static_cast<int>(k)) callers.push_back(call.origin.name.empty() ? "?" : call.origin.name);
+      }
+      std::string line = "// called by";
+      for (const std::string& caller : callers) {
+        if (line.size() + caller.size() > 110) {
+          out += line + "\n";
+          line = "//  ";
+        }
+        line += " " + caller;
+      }
+      out += line + "\n";
+      Result<std::string> printed = print_kernel(kernels_[k], print);
+      if (!printed.ok()) {
+        problems.merge(printed.status().at({"", program_.kernels[k].name, ""}));
+        continue;
+      }
+      out += *printed;
+      if (!out.ends_with("\n\n")) out += out.ends_with("\n") ? "\n" : "\n\n";
+    }
+    if (!problems.ok()) return problems;
+    return out;
+  }
+
+  std::string offset_section() const {
+    std::string out;
+    for (const auto& [key, constant] : names_.arena) {
+      out += fmt::format("const size_t {} = {};\n", constant, key.second);
+    }
+    if (scratch_bytes(program_, kernels_) > 0)
+      out += fmt::format("const size_t kOffsetScratch = {};\n", program_.arena_bytes);
+    return out;
+  }
+
+  /// The pointer that a call hands to parameter `i` of its kernel.
+  std::string argument(const ProgramCall& call, size_t i, const KernelParameter& parameter, bool writable) const {
+    const BufferRef& ref = call.buffers[i];
+    const std::string type = parameter.type;
+    const char* constness = writable ? "" : "const ";
+    const auto shifted = [&](const std::string& base, const std::string& offset) {
+      return fmt::format("reinterpret_cast<{}{}*>({} + {})", constness, type, base, offset);
+    };
+    switch (ref.space) {
+      case BufferRef::Space::kInput:
+        if (ref.offset == 0) return names_.inputs[static_cast<size_t>(ref.index)];
+        return shifted(
+            fmt::format("reinterpret_cast<const unsigned char*>({})", names_.inputs[static_cast<size_t>(ref.index)]),
+            std::to_string(ref.offset));
+      case BufferRef::Space::kOutput:
+        if (ref.offset == 0) return names_.outputs[static_cast<size_t>(ref.index)];
+        return shifted(
+            fmt::format("reinterpret_cast<unsigned char*>({})", names_.outputs[static_cast<size_t>(ref.index)]),
+            std::to_string(ref.offset));
+      case BufferRef::Space::kConstant: {
+        const std::string& name = names_.constants[static_cast<size_t>(ref.index)];
+        if (options_.weights == WeightPlacement::kBinary) return shifted("weight_base", name);
+        return name;
+      }
+      case BufferRef::Space::kArena:
+        return shifted("base", names_.arena.at({call.buffer_names[i], ref.offset}));
+      case BufferRef::Space::kState:
+        return shifted("state_base", std::to_string(ref.offset));
+    }
+    return "";
+  }
+
+  std::string call_text(const ProgramCall& call) const {
+    const LoweredKernel& kernel = kernels_[static_cast<size_t>(call.kernel)];
+    std::vector<std::string> arguments;
+    size_t buffer = 0;
+    for (const KernelParameter& p : kernel.parameters()) {
+      switch (p.role) {
+        case ParameterRole::kInput:
+          arguments.push_back(argument(call, buffer++, p, false));
+          break;
+        case ParameterRole::kOutput:
+          arguments.push_back(argument(call, buffer++, p, true));
+          break;
+        case ParameterRole::kScratch:
+          arguments.push_back("base + kOffsetScratch");
+          break;
+        case ParameterRole::kScalar:
+          QL_CHECK(false, kernel.name() + " has a scalar parameter");
+          break;
+        case ParameterRole::kRowBegin:
+          arguments.push_back("0");
+          break;
+        case ParameterRole::kRowEnd:
+          arguments.push_back(std::to_string(call.rows));
+          break;
+      }
+    }
+    std::string out = "  " + kernel.name() + "(", line;
+    for (size_t i = 0; i < arguments.size(); i++) {
+      const std::string piece = arguments[i] + (i + 1 < arguments.size() ? ", " : ");");
+      const size_t column = out.size() - (out.rfind('\n') == std::string::npos ? 0 : out.rfind('\n') + 1);
+      if (column + piece.size() > 118) {
+        while (out.back() == ' ')
+          out.pop_back();
+        out += "\n      ";
+      }
+      out += piece;
+    }
+    return out + "\n";
+  }
+
+  std::string entry_points() const {
+    const int64_t arena = arena_total(program_, kernels_);
+    const bool binary = options_.weights == WeightPlacement::kBinary && !program_.constants.empty();
+    std::string out =
+        fmt::format("extern \"C\" int {}_run({}) {{\n", names_.model, run_parameters(program_, names_, options_));
+    std::vector<std::string> checks;
+    for (const std::string& name : names_.inputs)
+      checks.push_back(name + " == nullptr");
+    for (const std::string& name : names_.outputs)
+      checks.push_back(name + " == nullptr");
+    if (program_.state_bytes > 0) checks.push_back("state == nullptr");
+    if (binary) checks.push_back("weights == nullptr");
+    if (arena > 0) checks.push_back("arena == nullptr");
+    out += fmt::format("  if ({}) return 1;\n", fmt::join(checks, " || "));
+    if (arena > 0) {
+      out +=
+          fmt::format("  if (reinterpret_cast<uintptr_t>(arena) % {}_ARENA_ALIGNMENT != 0) return 1;\n", names_.prefix);
+      out += "  unsigned char* const base = static_cast<unsigned char*>(arena);\n";
+    } else {
+      out += "  (void)arena;\n";
+    }
+    if (program_.state_bytes > 0) out += "  unsigned char* const state_base = static_cast<unsigned char*>(state);\n";
+    if (binary) out += "  const unsigned char* const weight_base = static_cast<const unsigned char*>(weights);\n";
+    out += "\n";
+    for (const ProgramCall& call : program_.calls) {
+      out += fmt::format("  // {}: {}\n", call.origin.name.empty() ? "(internal)" : call.origin.name, call.description);
+      for (const std::string& note : call.notes)
+        out += "  //   " + note + "\n";
+      out += call_text(call);
+    }
+    out += "  return 0;\n}\n";
+    if (program_.state_bytes > 0) out += reset_function();
+    return out;
+  }
+
+  std::string reset_function() const {
+    std::string out = fmt::format("\nextern \"C\" void {}_reset(void* state) {{\n", names_.model);
+    out += "  unsigned char* const state_base = static_cast<unsigned char*>(state);\n";
+    for (const ProgramState& s : program_.states) {
+      const bool zero = std::all_of(s.initial.begin(), s.initial.end(), [](uint8_t b) { return b == 0; });
+      out += fmt::format("  // {}: {} {}\n", s.name, name(s.type.type), shape_text(s.type.shape));
+      if (zero) {
+        out += fmt::format("  for (size_t i = 0; i < {}; i++) state_base[{} + i] = 0;\n", s.bytes, s.offset);
+      } else {
+        out += fmt::format("  static const unsigned char initial_{}[{}] = {};\n", s.offset, s.bytes,
+                           array_initializer(ValueType::kU8, s.initial));
+        out += fmt::format("  for (size_t i = 0; i < {}; i++) state_base[{} + i] = initial_{}[i];\n", s.bytes, s.offset,
+                           s.offset);
+      }
+    }
+    return out + "}\n";
+  }
+
+  const Program& program_;
+  const std::vector<LoweredKernel>& kernels_;
+  const EmitOptions& options_;
+  const EmitNames& names_;
+};
+
+}  // namespace
+
+Result<std::vector<EmittedFile>> emit_cpp(const Program& program, const std::vector<LoweredKernel>& kernels,
+                                          const EmitOptions& options) {
+  QL_CHECK(kernels.size() == program.kernels.size(), program.name);
+  QL_CHECK(!options.golden.empty(), "a self-test needs golden vectors");
+  const EmitNames names = make_names(program);
+  std::vector<EmittedFile> files;
+  QL_ASSIGN(std::string source, ModelSource(program, kernels, options, names).text());
+  files.push_back({names.model + ".h", emit_header(program, kernels, options, names)});
+  files.push_back({names.model + ".cpp", std::move(source)});
+  if (options.weights == WeightPlacement::kSeparate) {
+    std::string declarations, definitions;
+    for (size_t i = 0; i < program.constants.size(); i++) {
+      const PackedConstant& c = program.constants[i];
+      declarations +=
+          constant_comment(c) + fmt::format("extern const {} {}[{}];\n", cpp_type(c.type), names.constants[i],
+                                            c.bytes.size() / static_cast<size_t>(storage_bytes(c.type)));
+      definitions += constant_definition(c, names.constants[i], "extern ");
+    }
+    files.push_back({names.model + "_weights.h", fill_template("weights.h.in", {{"model", names.model},
+                                                                                {"PREFIX", names.prefix},
+                                                                                {"declarations", declarations}})});
+    files.push_back({names.model + "_weights.cpp",
+                     fill_template("weights.cpp.in", {{"model", names.model},
+                                                      {"provenance", comment_lines(options.provenance)},
+                                                      {"definitions", definitions}})});
+  } else if (options.weights == WeightPlacement::kBinary) {
+    int64_t total = 0;
+    const std::vector<int64_t> offsets = binary_offsets(program, total);
+    std::string bytes(static_cast<size_t>(total), '\0');
+    for (size_t i = 0; i < offsets.size(); i++) {
+      std::copy(program.constants[i].bytes.begin(), program.constants[i].bytes.end(), bytes.begin() + offsets[i]);
+    }
+    files.push_back({names.model + "_weights.bin", std::move(bytes)});
+  }
+  files.push_back({names.model + "_self_test.cpp", emit_self_test(program, options, names)});
+  files.push_back({"main.cpp", emit_main(program, options, names)});
+  files.push_back({"CMakeLists.txt", emit_build_file(program, options, names)});
+  files.push_back({"qlathe_runtime.h", amalgamated_runtime()});
+  return files;
+}
+
+}  // namespace qlathe

@@ -1,0 +1,247 @@
+#include "codegen/cpp/emit_files.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <set>
+#include <sstream>
+
+#include "codegen/cpp/literals.h"
+#include "codegen/cpp/text_template.h"
+#include "codegen/halide/lower_program.h"
+
+namespace qlathe {
+namespace {
+
+bool binary_weights(const Program& program, const EmitOptions& options) {
+  return options.weights == WeightPlacement::kBinary && !program.constants.empty();
+}
+
+std::string io_line(const ProgramIo& io, const std::string& name) {
+  return fmt::format("//   {:<10} {} {}{}", name, qlathe::name(io.type.type), shape_text(io.type.shape),
+                     io.quantization.empty() ? "" : ", " + io.quantization);
+}
+
+std::string numpy_shape(const Shape& shape) {
+  if (shape.size() == 1) return fmt::format("({},)", shape[0]);
+  return fmt::format("({})", fmt::join(shape, ", "));
+}
+
+std::vector<uint8_t> bytes_of(const HostTensor& tensor) {
+  return {tensor.bytes(), tensor.bytes() + tensor.byte_size()};
+}
+
+/// C++ does not know arrays of no elements.
+int64_t elements(const ProgramIo& io) { return std::max<int64_t>(element_count(io.type.shape), 1); }
+
+}  // namespace
+
+int64_t arena_total(const Program& program, const std::vector<LoweredKernel>& kernels) {
+  return program.arena_bytes + scratch_bytes(program, kernels);
+}
+
+std::string title(const Program& program) { return program.name + " for " + program.target->name; }
+
+std::string run_parameters(const Program& program, const EmitNames& names, const EmitOptions& options) {
+  std::vector<std::string> parameters;
+  for (size_t i = 0; i < program.inputs.size(); i++) {
+    parameters.push_back(fmt::format("const {}* {}", cpp_type(program.inputs[i].type.type), names.inputs[i]));
+  }
+  for (size_t i = 0; i < program.outputs.size(); i++) {
+    parameters.push_back(fmt::format("{}* {}", cpp_type(program.outputs[i].type.type), names.outputs[i]));
+  }
+  if (program.state_bytes > 0) parameters.emplace_back("void* state");
+  if (binary_weights(program, options)) parameters.emplace_back("const void* weights");
+  parameters.emplace_back("void* arena");
+  return fmt::format("{}", fmt::join(parameters, ", "));
+}
+
+std::string emit_header(const Program& program, const std::vector<LoweredKernel>& kernels, const EmitOptions& options,
+                        const EmitNames& names) {
+  std::string run;
+  for (size_t i = 0; i < program.inputs.size(); i++)
+    run += io_line(program.inputs[i], names.inputs[i]) + "\n";
+  for (size_t i = 0; i < program.outputs.size(); i++)
+    run += io_line(program.outputs[i], names.outputs[i]) + "\n";
+  if (program.state_bytes > 0) {
+    run += fmt::format("//   {:<10} {}_STATE_BYTES bytes, set up by {}_reset\n", "state", names.prefix, names.model);
+  }
+  if (binary_weights(program, options)) {
+    run += fmt::format("//   {:<10} the contents of {}_weights.bin, aligned to 64 bytes\n", "weights", names.model);
+  }
+  run += fmt::format("//   {:<10} {}_ARENA_BYTES bytes, aligned to {}_ARENA_ALIGNMENT; need not be kept between runs",
+                     "arena", names.prefix, names.prefix);
+  std::string reset;
+  if (program.state_bytes > 0) {
+    reset = fmt::format("\n// Sets the state to its initial values.\nvoid {}_reset(void* state);\n", names.model);
+  }
+  return fill_template("model.h.in",
+                       {{"model", names.model},
+                        {"PREFIX", names.prefix},
+                        {"title", title(program)},
+                        {"provenance", comment_lines(options.provenance)},
+                        {"arena_bytes", std::to_string(arena_total(program, kernels))},
+                        {"arena_alignment", std::to_string(program.arena_alignment)},
+                        {"state_bytes", std::to_string(program.state_bytes)},
+                        {"weight_bytes", std::to_string(weight_bytes(program))},
+                        {"weights_where", options.weights == WeightPlacement::kInline ? "" : ", see the weights file"},
+                        {"run_comment", run},
+                        {"run_parameters", run_parameters(program, names, options)},
+                        {"reset_declaration", reset},
+                        {"self_test_parameters", binary_weights(program, options) ? "const void* weights" : "void"}});
+}
+
+std::string emit_self_test(const Program& program, const EmitOptions& options, const EmitNames& names) {
+  std::string vectors, body;
+  for (size_t i = 0; i < program.outputs.size(); i++) {
+    vectors += fmt::format("{} out_{}[{}];\n", cpp_type(program.outputs[i].type.type), i, elements(program.outputs[i]));
+  }
+  if (program.state_bytes > 0) body += fmt::format("  {}_reset(state);\n", names.model);
+  for (size_t g = 0; g < options.golden.size(); g++) {
+    const GoldenVectors& golden = options.golden[g];
+    std::vector<std::string> arguments;
+    for (size_t i = 0; i < program.inputs.size(); i++) {
+      vectors += fmt::format("\n// {}\nconst {} in_{}_{}[{}] = {};\n", program.inputs[i].name,
+                             cpp_type(program.inputs[i].type.type), g, i, elements(program.inputs[i]),
+                             array_initializer(golden.inputs[i].type(), bytes_of(golden.inputs[i])));
+      arguments.push_back(fmt::format("in_{}_{}", g, i));
+    }
+    for (size_t i = 0; i < program.outputs.size(); i++) {
+      vectors += fmt::format("\n// {}\nconst {} expected_{}_{}[{}] = {};\n", program.outputs[i].name,
+                             cpp_type(program.outputs[i].type.type), g, i, elements(program.outputs[i]),
+                             array_initializer(golden.outputs[i].type(), bytes_of(golden.outputs[i])));
+      arguments.push_back(fmt::format("out_{}", i));
+    }
+    if (program.state_bytes > 0) arguments.emplace_back("state");
+    if (binary_weights(program, options)) arguments.emplace_back("weights");
+    arguments.emplace_back("arena");
+    body += fmt::format("  if ({}_run({}) != 0) return 1;\n", names.model, fmt::join(arguments, ", "));
+    for (size_t i = 0; i < program.outputs.size(); i++) {
+      body += fmt::format("  if (!same_bytes(out_{0}, expected_{1}_{0}, {2})) return {3};\n", i, g,
+                          program.outputs[i].bytes, i + 1);
+    }
+  }
+  const std::string state =
+      program.state_bytes > 0 ? fmt::format("alignas(64) unsigned char state[{}_STATE_BYTES];\n", names.prefix) : "";
+  return fill_template("self_test.cpp.in",
+                       {{"model", names.model},
+                        {"PREFIX", names.prefix},
+                        {"provenance", comment_lines(options.provenance)},
+                        {"vectors", vectors},
+                        {"state_buffer", state},
+                        {"self_test_parameters", binary_weights(program, options) ? "const void* weights" : "void"},
+                        {"body", body}});
+}
+
+std::string emit_main(const Program& program, const EmitOptions& options, const EmitNames& names) {
+  const bool binary = binary_weights(program, options);
+  const int first = binary ? 2 : 1;
+  std::string usage, body, call;
+  int argument = first;
+  for (size_t i = 0; i < program.inputs.size(); i++, argument++) {
+    const ProgramIo& io = program.inputs[i];
+    usage += (usage.empty() ? "" : " ") + names.inputs[i] + ".npy";
+    body += fmt::format("  std::vector<{}> {}({});\n", cpp_type(io.type.type), names.inputs[i], elements(io));
+    body += fmt::format("  if (!read_npy(argv[{}], \"{}\", \"{}\", {}, {}.data())) return 1;\n", argument,
+                        numpy_descr(io.type.type), numpy_shape(io.type.shape), io.bytes, names.inputs[i]);
+    call += names.inputs[i] + ".data(), ";
+  }
+  const int first_output = argument;
+  for (size_t i = 0; i < program.outputs.size(); i++, argument++) {
+    const ProgramIo& io = program.outputs[i];
+    usage += " " + names.outputs[i] + ".npy";
+    body += fmt::format("  std::vector<{}> {}({});\n", cpp_type(io.type.type), names.outputs[i], elements(io));
+    call += names.outputs[i] + ".data(), ";
+  }
+  body += fmt::format("  Aligned arena({}_ARENA_BYTES);\n", names.prefix);
+  if (program.state_bytes > 0) {
+    body += fmt::format("  Aligned state({0}_STATE_BYTES);\n  {1}_reset(state.data());\n", names.prefix, names.model);
+    call += "state.data(), ";
+  }
+  if (binary) call += "weights.data(), ";
+  body += fmt::format(
+      "  if ({}_run({}arena.data()) != 0) {{\n    fprintf(stderr, \"{}_run refused its arguments\\n\");\n    return "
+      "1;\n  }}\n",
+      names.model, call, names.model);
+  for (size_t i = 0; i < program.outputs.size(); i++) {
+    const ProgramIo& io = program.outputs[i];
+    body += fmt::format("  if (!write_npy(argv[{}], \"{}\", \"{}\", {}, {}.data())) return 1;\n",
+                        first_output + static_cast<int>(i), numpy_descr(io.type.type), numpy_shape(io.type.shape),
+                        io.bytes, names.outputs[i]);
+  }
+  body += "  return 0;";
+  std::string reader, setup;
+  if (binary) {
+    int64_t total = 0;
+    for (const PackedConstant& c : program.constants)
+      total += (static_cast<int64_t>(c.bytes.size()) + 63) / 64 * 64;
+    usage = usage.empty() ? usage : usage;
+    setup = fmt::format(
+        "  if (argc < 2) {{\n    fprintf(stderr, \"usage: %s {0}_weights.bin [inputs and outputs]\\n\", argv[0]);\n    "
+        "return 2;\n  }}\n"
+        "  Aligned weights({1});\n  FILE* const file = fopen(argv[1], \"rb\");\n"
+        "  const bool read = file != nullptr && fread(weights.data(), 1, {1}, file) == {1};\n"
+        "  if (file != nullptr) fclose(file);\n  if (!read) {{\n    fprintf(stderr, \"%s: not the weights of {0}\\n\", "
+        "argv[1]);\n    return 1;\n  }}",
+        names.model, total);
+    usage = names.model + "_weights.bin " + usage;
+  }
+  return fill_template("main.cpp.in", {{"model", names.model},
+                                       {"PREFIX", names.prefix},
+                                       {"usage", usage},
+                                       {"weights_reader", reader},
+                                       {"weights_setup", setup},
+                                       {"weights_argument", binary ? "weights.data()" : ""},
+                                       {"first_argument", std::to_string(first)},
+                                       {"argument_count", std::to_string(argument)},
+                                       {"main_body", body}});
+}
+
+std::string emit_build_file(const Program& program, const EmitOptions& options, const EmitNames& names) {
+  std::string sources = fmt::format(" {0}.cpp {0}_self_test.cpp", names.model);
+  if (options.weights == WeightPlacement::kSeparate) sources += fmt::format(" {}_weights.cpp", names.model);
+  const auto flags = [](const std::vector<std::string>& extra) {
+    return extra.empty() ? std::string("-O2") : fmt::format("-O2 {}", fmt::join(extra, " "));
+  };
+  return fill_template("CMakeLists.txt.in", {{"model", names.model},
+                                             {"title", title(program)},
+                                             {"target", program.target->name},
+                                             {"library_sources", sources},
+                                             {"gcc_flags", flags(program.target->gcc_flags)},
+                                             {"clang_flags", flags(program.target->clang_flags)}});
+}
+
+namespace {
+
+/// Replaces `#include "…"` of runtime files by their text, each file once; `#pragma once` lines vanish.
+void append_runtime(const std::string& path, std::set<std::string>& seen, std::string& out) {
+  if (!seen.insert(path).second) return;
+  const auto& files = embedded_runtime();
+  const auto file = std::find_if(files.begin(), files.end(), [&](const auto& f) { return f.first == path; });
+  QL_CHECK(file != files.end(), "runtime file " + path);
+  std::istringstream lines(file->second);
+  for (std::string line; std::getline(lines, line);) {
+    if (line == "#pragma once") continue;
+    const size_t quote = line.find('"');
+    if (line.starts_with("#include \"") && quote != std::string::npos) {
+      std::string wanted = line.substr(quote + 1, line.rfind('"') - quote - 1);
+      const std::string folder = path.find('/') == std::string::npos ? "" : path.substr(0, path.rfind('/') + 1);
+      const bool beside =
+          std::any_of(files.begin(), files.end(), [&](const auto& f) { return f.first == folder + wanted; });
+      append_runtime(beside ? folder + wanted : wanted, seen, out);
+      continue;
+    }
+    out += line + "\n";
+  }
+}
+
+}  // namespace
+
+std::string amalgamated_runtime() {
+  std::set<std::string> seen;
+  std::string body;
+  append_runtime("qlathe_runtime.h", seen, body);
+  return "#ifndef QLATHE_RUNTIME_H_\n#define QLATHE_RUNTIME_H_\n\n" + body + "\n#endif  // QLATHE_RUNTIME_H_\n";
+}
+
+}  // namespace qlathe

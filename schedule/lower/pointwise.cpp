@@ -1,0 +1,117 @@
+// pointwise: one kernel over the result's elements. Axes along which every operand is either complete or broadcast
+// alike are merged, so that the vectorized axis is as long as it can be.
+#include "frontend/ops/pointwise.h"
+
+#include <algorithm>
+
+#include "schedule/lower/iteration.h"
+#include "schedule/lower/operands.h"
+
+namespace qlathe {
+namespace {
+
+Result<NodeLowering> lower_pointwise(const LoweringContext& context) {
+  const auto& attrs = context.node.as<PointwiseAttrs>();
+  const Tensor& out = context.out();
+  const size_t rank = out.shape().size();
+  std::vector<Shape> shapes;
+  for (size_t i = 0; i < context.node.inputs.size(); i++)
+    shapes.push_back(padded_shape(context.in(i).shape(), rank));
+  // Tables are not broadcast: they must not keep axes apart.
+  for (const PointwiseStep& step : attrs.steps) {
+    if (step.op == "lookup") shapes[static_cast<size_t>(step.operands[0])] = out.shape();
+  }
+  const IterationSpace space = iteration_space(out.shape(), shapes);
+  const Shape& extents = space.extents;
+
+  KernelBindings bindings(context);
+  const Shape& x_extents = space.operands[0];
+  Halide::ImageParam x = bindings.tensor(context.node.inputs[0], "x", x_extents);
+  const StepBindings steps(context, bindings, attrs.steps, extents,
+                           [&](int64_t input) { return space.operands[static_cast<size_t>(input)]; });
+
+  std::vector<Halide::Var> vars;  // outermost first
+  std::vector<Halide::Expr> coordinates, x_index;
+  for (size_t g = 0; g < extents.size(); g++) {
+    vars.emplace_back(std::string(1, static_cast<char>('i' + g)));
+    coordinates.emplace_back(vars[g]);
+  }
+  for (size_t g = extents.size(); g-- > 0;)
+    x_index.push_back(broadcast_index(vars[g], extents[g], x_extents[g]));
+
+  QL_ASSIGN(const FlightValue value,
+            apply_steps(load_value(context.in(0).type.type, x(x_index)), attrs.steps, steps.at(coordinates)));
+  std::vector<Halide::Var> inner_first(vars.rbegin(), vars.rend());
+  Halide::Func result("out");
+  result(inner_first) = store_value(value);
+
+  auto pipeline = std::make_shared<KernelPipeline>();
+  std::string steps_name;
+  for (const PointwiseStep& step : attrs.steps)
+    steps_name += "_" + step.op;
+  pipeline->name = steps_name.size() > 40 || steps_name.empty() ? "pointwise" : steps_name.substr(1);
+  LoweredCall call;
+  const int64_t inner = extents.back();
+  const int lanes = context.target.vectorize ? vector_lanes(context.target.lanes(32), inner) : 1;
+  const Halide::Var innermost = vars.back();
+  if (extents.size() == 1) {
+    const int64_t length = row_length(inner, lanes, 4096);
+    if (length > 0 && length < inner) {
+      Halide::Var row("row"), within("j");
+      result.split(innermost, row, within, static_cast<int32_t>(length), Halide::TailStrategy::RoundUp);
+      if (lanes > 1) {
+        Halide::Var vector("v");
+        result.split(within, within, vector, lanes, Halide::TailStrategy::RoundUp).vectorize(vector);
+      }
+      pipeline->row_loop = "row";
+      pipeline->row_extent = static_cast<int32_t>(inner / length);
+      call.min_rows_per_task = static_cast<int32_t>(std::max<int64_t>(1, 16384 / length));
+    } else if (lanes > 1) {
+      Halide::Var vector("v");
+      result
+          .split(innermost, innermost, vector, lanes,
+                 inner % lanes == 0 ? Halide::TailStrategy::RoundUp : Halide::TailStrategy::ShiftInwards)
+          .vectorize(vector);
+    }
+  } else {
+    if (lanes > 1) {
+      Halide::Var vector("v");
+      result
+          .split(innermost, innermost, vector, lanes,
+                 inner % lanes == 0 ? Halide::TailStrategy::RoundUp : Halide::TailStrategy::ShiftInwards)
+          .vectorize(vector);
+    }
+    pipeline->row_loop = vars[0].name();
+    pipeline->row_extent = static_cast<int32_t>(extents[0]);
+    call.min_rows_per_task =
+        static_cast<int32_t>(std::max<int64_t>(1, 16384 * extents[0] / element_count(out.shape())));
+  }
+  pipeline->inputs = bindings.inputs();
+  std::vector<int32_t> out_extents;
+  for (size_t g = extents.size(); g-- > 0;)
+    out_extents.push_back(static_cast<int32_t>(extents[g]));
+  pipeline->outputs = {{result, dense_dims(out_extents), storage_bytes(out.type.type)}};
+
+  call.operands = bindings.operands();
+  call.operands.push_back(KernelOperand::of(context.node.outputs[0]));
+  const bool exact_vectors = inner % lanes == 0;
+  const bool same_bytes = storage_bytes(context.in(0).type.type) == storage_bytes(out.type.type);
+  if (exact_vectors && same_bytes && element_count(x_extents) == element_count(extents)) {
+    pipeline->in_place = true;
+    call.in_place_of = 0;
+  }
+  call.key = "pointwise|" + context.target.name + "|" + name(context.in(0).type.type) + "[" + to_string(x_extents) +
+             "]->" + name(out.type.type) + "[" + to_string(out.shape()) + "]" + steps.key() + "|" +
+             steps_key(attrs.steps);
+  call.description =
+      "pointwise " + to_string(out.shape()) + " " + name(context.in(0).type.type) + " -> " + name(out.type.type);
+  call.pipeline = std::move(pipeline);
+  NodeLowering lowering;
+  lowering.calls.push_back(std::move(call));
+  return lowering;
+}
+
+const LoweringRegistry::Add add_pointwise("pointwise", lower_pointwise);
+
+}  // namespace
+}  // namespace qlathe

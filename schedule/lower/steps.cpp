@@ -1,0 +1,351 @@
+#include "schedule/lower/steps.h"
+
+#include <algorithm>
+#include <cmath>
+#include <map>
+
+#include "frontend/numerics/convert.h"
+#include "frontend/numerics/elementary.h"
+#include "frontend/numerics/power_of_two.h"
+#include "schedule/lower/halide_algebra.h"
+
+namespace qlathe {
+namespace {
+
+using Halide::cast;
+using Halide::Expr;
+using Halide::Int;
+using Halide::reinterpret;
+using Halide::select;
+using Halide::UInt;
+using A = HalideAlgebra;
+namespace el = elementary;
+
+constexpr double kUnknown = std::numeric_limits<double>::infinity();
+
+struct StepContext {
+  const PointwiseStep& step;
+  FlightValue v;
+  std::vector<FlightValue> operands;  ///< tables excepted
+  const StepOperands& source;
+
+  const FlightValue& a(size_t i = 0) const { return operands[i]; }
+};
+
+using Apply = FlightValue (*)(const StepContext&);
+
+/// The result of a float step: rounded to the step's float type.
+FlightValue rounded(const StepContext& c, Expr x, double bound = kUnknown) {
+  const bool narrow = c.step.type != ValueType::kF32;
+  return {round_to_float_type(x, c.step.type), c.step.type, narrow ? bound * 1.01 : bound};
+}
+
+/// int32 and int64 arithmetic wraps: done unsigned.
+template <class Op>
+Expr wrapping(Expr x, Expr y, Op op) {
+  const Halide::Type t = x.type();
+  return reinterpret(t,
+                     op(reinterpret(t.with_code(halide_type_uint), x), reinterpret(t.with_code(halide_type_uint), y)));
+}
+
+template <class Op>
+FlightValue arithmetic(const StepContext& c, Op op, double bound) {
+  Expr x = c.v.expr, y = c.a().expr;
+  if (c.step.swapped) std::swap(x, y);
+  if (is_float(c.v.type)) return rounded(c, op(x, y), bound * (1 + 1e-6));
+  // Where the bounds show that nothing overflows, plain signed arithmetic says more to every later stage.
+  const double limit = x.type().bits() == 64 ? 9.2e18 : 2147483647.0;
+  if (bound <= limit) return {op(x, y), c.step.type, bound};
+  return {wrapping(x, y, op), c.step.type, kUnknown};
+}
+
+FlightValue add(const StepContext& c) {
+  return arithmetic(
+      c, [](Expr x, Expr y) { return x + y; }, c.v.bound + c.a().bound);
+}
+FlightValue sub(const StepContext& c) {
+  return arithmetic(
+      c, [](Expr x, Expr y) { return x - y; }, c.v.bound + c.a().bound);
+}
+FlightValue mul(const StepContext& c) {
+  return arithmetic(
+      c, [](Expr x, Expr y) { return x * y; }, c.v.bound * c.a().bound);
+}
+
+FlightValue max_step(const StepContext& c) {
+  Expr x = c.v.expr, y = c.a().expr;
+  if (c.step.swapped) std::swap(x, y);
+  const double bound = std::max(c.v.bound, c.a().bound);
+  if (is_float(c.v.type)) return rounded(c, select(x > y, x, y), bound);
+  return {Halide::max(x, y), c.step.type, bound};
+}
+FlightValue min_step(const StepContext& c) {
+  Expr x = c.v.expr, y = c.a().expr;
+  if (c.step.swapped) std::swap(x, y);
+  const double bound = std::max(c.v.bound, c.a().bound);
+  if (is_float(c.v.type)) return rounded(c, select(x < y, x, y), bound);
+  return {Halide::min(x, y), c.step.type, bound};
+}
+
+FlightValue div(const StepContext& c) {
+  Expr x = c.v.expr, y = c.a().expr;
+  if (c.step.swapped) std::swap(x, y);
+  return rounded(c, x / y);
+}
+
+FlightValue fma_step(const StepContext& c) {
+  return rounded(c, A::fma(c.v.expr, c.a(0).expr, c.a(1).expr), (c.v.bound * c.a(0).bound + c.a(1).bound) * (1 + 1e-6));
+}
+
+FlightValue pow_step(const StepContext& c) {
+  Expr x = c.v.expr, y = c.a().expr;
+  if (c.step.swapped) std::swap(x, y);
+  return rounded(c, el::pow<A>(x, y));
+}
+
+FlightValue relu(const StepContext& c) {
+  if (is_float(c.v.type)) return rounded(c, select(c.v.expr > A::f32(0), c.v.expr, A::f32(0)), c.v.bound);
+  return {Halide::max(c.v.expr, Halide::Internal::make_zero(c.v.expr.type())), c.step.type, c.v.bound};
+}
+
+FlightValue clamp(const StepContext& c) {
+  if (!is_float(c.v.type)) return cast_value(c.v, c.step.type, c.step.rounding, c.step.lo, c.step.hi);
+  Expr x = c.v.expr;
+  const Expr lo = A::f32(static_cast<float>(c.step.lo)), hi = A::f32(static_cast<float>(c.step.hi));
+  x = select(x > lo, x, lo);
+  x = select(x < hi, x, hi);
+  // A finite upper limit replaces infinities, and the lower one NaN.
+  const double limit = std::max(std::abs(c.step.lo), std::abs(c.step.hi));
+  return rounded(
+      c, x,
+      std::min(limit,
+               c.v.bound < limit ? std::max(c.v.bound, std::min(std::abs(c.step.lo), std::abs(c.step.hi))) : limit));
+}
+
+FlightValue cast_step(const StepContext& c) {
+  return cast_value(c.v, c.step.type, c.step.rounding, c.step.lo, c.step.hi);
+}
+
+FlightValue quantize(const StepContext& c) {
+  const Expr scale = to_float(c.a(0)).expr;
+  // The reciprocal of a scale that does not vary is computed once outside the loops.
+  const Expr t = c.step.reciprocal ? c.v.expr * (A::f32(1) / scale) : c.v.expr / scale;
+  if (c.operands.size() < 2)
+    return cast_value({t, ValueType::kF32}, c.step.type, c.step.rounding, c.step.lo, c.step.hi);
+  const FlightValue zero_point = to_float(c.a(1));
+  if (!c.step.zero_point_after) {
+    return cast_value({t + zero_point.expr, ValueType::kF32}, c.step.type, c.step.rounding, c.step.lo, c.step.hi);
+  }
+  // The sum of the rounded value and the zero point saturates; beyond +-2^21 the zero point (8 or 16 bits) cannot bring
+  // it back.
+  const FlightValue whole = cast_value({t, ValueType::kF32}, ValueType::kI32, c.step.rounding, -2097152.0, 2097152.0);
+  const FlightValue sum{whole.expr + cast<int32_t>(c.a(1).expr), ValueType::kI32, 2097152.0 + 65536.0};
+  FlightValue out = cast_value(sum, c.step.type, c.step.rounding, c.step.lo, c.step.hi);
+  // NaN is 0, not the zero point.
+  const Expr nan = (reinterpret<uint32_t>(t) & cast<uint32_t>(0x7fffffff)) > cast<uint32_t>(0x7f800000);
+  out.expr = select(nan, Halide::Internal::make_zero(out.expr.type()), out.expr);
+  return out;
+}
+
+FlightValue dequantize(const StepContext& c) {
+  FlightValue x = to_float(c.v);
+  if (c.operands.size() > 1) {
+    const FlightValue zero_point = to_float(c.a(1));
+    x = {x.expr - zero_point.expr, ValueType::kF32, x.bound + zero_point.bound};
+  }
+  return rounded(c, x.expr * to_float(c.a(0)).expr, x.bound * c.a(0).bound * (1 + 1e-6));
+}
+
+template <class Op>
+FlightValue compare(const StepContext& c, Op op) {
+  Expr x = c.v.expr, y = c.a().expr;
+  if (!is_float(c.v.type) && !(x.type() == y.type())) {
+    x = cast<int64_t>(x);
+    y = cast<int64_t>(y);
+  }
+  if (c.step.swapped) std::swap(x, y);
+  return {op(x, y), ValueType::kBool, 1};
+}
+
+FlightValue select_step(const StepContext& c) {
+  return {select(c.v.expr, c.a(0).expr, c.a(1).expr), c.step.type, std::max(c.a(0).bound, c.a(1).bound)};
+}
+
+FlightValue lookup(const StepContext& c) {
+  Expr index = cast<int32_t>(c.v.expr);
+  if (is_signed(c.v.type)) index = index + 128;
+  return c.source.table(c.step.operands[0], index);
+}
+
+FlightValue neg(const StepContext& c) {
+  if (is_float(c.v.type)) return rounded(c, -c.v.expr, c.v.bound);
+  return {wrapping(Halide::Internal::make_zero(c.v.expr.type()), c.v.expr, [](Expr x, Expr y) { return x - y; }),
+          c.step.type, c.v.bound};
+}
+
+FlightValue abs_step(const StepContext& c) {
+  if (is_float(c.v.type)) return rounded(c, el::abs<A>(c.v.expr), c.v.bound);
+  FlightValue minus = neg(c);
+  return {select(c.v.expr < Halide::Internal::make_zero(c.v.expr.type()), minus.expr, c.v.expr), c.step.type,
+          c.v.bound};
+}
+
+FlightValue leaky_relu(const StepContext& c) {
+  const Expr x = c.v.expr;
+  return rounded(c, el::leaky_relu<A>(x, static_cast<float>(c.step.alpha)),
+                 c.v.bound * std::max(1.0, std::abs(c.step.alpha)));
+}
+
+FlightValue nonzero_scale(const StepContext& c) {
+  return rounded(c, select(c.v.expr < A::f32(static_cast<float>(c.step.lo)), A::f32(1), c.v.expr),
+                 std::max(c.v.bound, 1.0));
+}
+
+/// numerics/power_of_two.h: E + (m >= T(E)) + (m - 2^23 >= T(E + 1)) as an exponent, with E and m the exponent and
+/// mantissa bits.
+FlightValue power_of_two_ceil(const StepContext& c) {
+  const Expr bits = reinterpret<int32_t>(c.v.expr);
+  const Expr exponent = bits >> 23, mantissa = bits & 0x7fffff;
+  const auto offset = [&](const Expr& biased) {
+    Expr out = A::i32(0);
+    const int step_bits = c.step.type == ValueType::kBF16 ? 16 : c.step.type == ValueType::kF16 ? 13 : 0;
+    const int lowest = c.step.type == ValueType::kF16 ? -7 : -63, highest = c.step.type == ValueType::kF16 ? 15 : 127;
+    for (int k = lowest; k <= highest; k++) {
+      const int steps = power_of_two_offset(c.step.type, k);
+      if (steps != 0) out = select(biased == k + 127, A::i32(steps * (1 << step_bits)), out);
+    }
+    return out;
+  };
+  const Expr first = select(mantissa >= offset(exponent), A::i32(1), A::i32(0));
+  const Expr second = select(mantissa - (1 << 23) >= offset(exponent + 1), A::i32(1), A::i32(0));
+  return rounded(c, reinterpret<float>((exponent + first + second) << 23));
+}
+
+/// A step that is one function of a float.
+template <class Function>
+Apply unary(Function) {
+  return [](const StepContext& c) { return rounded(c, Function{}(c.v.expr)); };
+}
+
+const std::map<std::string, Apply>& table() {
+  static const std::map<std::string, Apply> steps = {
+      {"add", add},
+      {"sub", sub},
+      {"mul", mul},
+      {"div", div},
+      {"min", min_step},
+      {"max", max_step},
+      {"fma", fma_step},
+      {"pow", pow_step},
+      {"relu", relu},
+      {"clamp", clamp},
+      {"cast", cast_step},
+      {"quantize", quantize},
+      {"dequantize", dequantize},
+      {"select", select_step},
+      {"lookup", lookup},
+      {"neg", neg},
+      {"abs", abs_step},
+      {"leaky_relu", leaky_relu},
+      {"nonzero_scale", nonzero_scale},
+      {"power_of_two_ceil", power_of_two_ceil},
+      {"sqrt", unary([](Expr x) { return Halide::sqrt(x); })},
+      {"rsqrt", unary([](Expr x) { return el::rsqrt<A>(x); })},
+      {"reciprocal", unary([](Expr x) { return A::f32(1) / x; })},
+      {"exp", unary([](Expr x) { return el::exp<A>(x); })},
+      {"log", unary([](Expr x) { return el::log<A>(x); })},
+      {"sin", unary([](Expr x) { return el::sin<A>(x); })},
+      {"cos", unary([](Expr x) { return el::cos<A>(x); })},
+      {"erf", unary([](Expr x) { return el::erf<A>(x); })},
+      {"floor", unary([](Expr x) { return el::floor<A>(x); })},
+      {"ceil", unary([](Expr x) { return el::ceil<A>(x); })},
+      {"round", unary([](Expr x) { return el::round_half_even<A>(x); })},
+      {"sigmoid", unary([](Expr x) { return el::sigmoid<A>(x); })},
+      {"tanh", unary([](Expr x) { return el::tanh<A>(x); })},
+      {"gelu", unary([](Expr x) { return el::gelu<A>(x); })},
+      {"gelu_tanh", unary([](Expr x) { return el::gelu_tanh<A>(x); })},
+      {"silu", unary([](Expr x) { return el::silu<A>(x); })},
+      {"hard_swish", unary([](Expr x) { return el::hard_swish<A>(x); })},
+      {"hard_sigmoid", unary([](Expr x) { return el::hard_sigmoid<A>(x); })},
+      {"softplus", unary([](Expr x) { return el::softplus<A>(x); })},
+      {"elu", [](const StepContext& c) { return rounded(c, el::elu<A>(c.v.expr, static_cast<float>(c.step.alpha))); }},
+      {"less", [](const StepContext& c) { return compare(c, [](Expr x, Expr y) { return x < y; }); }},
+      {"less_equal", [](const StepContext& c) { return compare(c, [](Expr x, Expr y) { return x <= y; }); }},
+      {"greater", [](const StepContext& c) { return compare(c, [](Expr x, Expr y) { return x > y; }); }},
+      {"greater_equal", [](const StepContext& c) { return compare(c, [](Expr x, Expr y) { return x >= y; }); }},
+      {"equal", [](const StepContext& c) { return compare(c, [](Expr x, Expr y) { return x == y; }); }},
+      {"not_equal", [](const StepContext& c) { return compare(c, [](Expr x, Expr y) { return x != y; }); }},
+      {"and",
+       [](const StepContext& c) {
+         return FlightValue{c.v.expr && c.a().expr, ValueType::kBool, 1};
+       }},
+      {"or",
+       [](const StepContext& c) {
+         return FlightValue{c.v.expr || c.a().expr, ValueType::kBool, 1};
+       }},
+      {"not",
+       [](const StepContext& c) {
+         return FlightValue{!c.v.expr, ValueType::kBool, 1};
+       }},
+  };
+  return steps;
+}
+
+}  // namespace
+
+Result<FlightValue> apply_steps(FlightValue value, const std::vector<PointwiseStep>& steps,
+                                const StepOperands& operands) {
+  for (const PointwiseStep& step : steps) {
+    const auto found = table().find(step.op);
+    if (found == table().end()) {
+      return Status::unsupported({"", "", "steps"}, "step '" + step.op + "' has no kernel form");
+    }
+    StepContext context{step, value, {}, operands};
+    if (step.op != "lookup") {
+      for (const int64_t i : step.operands)
+        context.operands.push_back(operands.at(i));
+    }
+    value = found->second(context);
+  }
+  return value;
+}
+
+double magnitude_bound(const HostTensor& tensor) {
+  double bound = 0;
+  for (const float x : to_floats(tensor)) {
+    if (!std::isfinite(x)) return kUnknown;
+    bound = std::max(bound, std::abs(static_cast<double>(x)));
+  }
+  return bound;
+}
+
+std::string steps_key(const std::vector<PointwiseStep>& steps) {
+  struct ToText final {
+    std::string out;
+    void value(const AttrValue& v) {
+      if (const bool* b = std::get_if<bool>(&v.v)) out += *b ? "true" : "false";
+      if (const int64_t* i = std::get_if<int64_t>(&v.v)) out += std::to_string(*i);
+      if (const double* d = std::get_if<double>(&v.v)) {
+        char text[40];
+        std::snprintf(text, sizeof text, "%a", *d);
+        out += text;
+      }
+      if (const std::string* s = std::get_if<std::string>(&v.v)) out += *s;
+      if (const AttrList* list = std::get_if<AttrList>(&v.v)) {
+        for (const AttrValue& item : *list)
+          value(item), out += ',';
+      }
+      if (const AttrMap* map = std::get_if<AttrMap>(&v.v)) {
+        for (const auto& [key, item] : *map)
+          out += key + '=', value(item), out += ';';
+      }
+    }
+  };
+  PointwiseAttrs attrs;
+  attrs.steps = steps;
+  ToText text;
+  text.value(AttrValue(to_attr_map(attrs)));
+  return text.out;
+}
+
+}  // namespace qlathe
