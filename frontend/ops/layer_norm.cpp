@@ -1,8 +1,6 @@
 #include <cmath>
 
-#if __has_include("frontend/numerics/elementary.h")
 #include "frontend/numerics/elementary.h"
-#endif
 #include "frontend/ops/checks.h"
 #include "frontend/ops/float_sums.h"
 #include "frontend/ops/pointwise_steps.h"
@@ -39,7 +37,6 @@ Result<std::vector<TensorType>> infer(const InferContext& ctx) {
   return std::vector<TensorType>{{type, x.shape}};
 }
 
-#if __has_include("frontend/numerics/elementary.h")
 void evaluate(const EvalContext& ctx) {
   const auto& attrs = ctx.node.as<LayerNormAttrs>();
   const std::vector<float> x = widen<float>(*ctx.inputs[kX]);
@@ -71,10 +68,6 @@ void evaluate(const EvalContext& ctx) {
   }
   finish(ctx, attrs.steps, value);
 }
-
-#else
-void evaluate(const EvalContext& ctx) { QL_CHECK(false, ctx.node.op + " waits for numerics/elementary.h"); }
-#endif
 
 const OpRegistry::Add kLayerNorm({.name = "layer_norm",
                                   .summary = "normalization over the last axes, layer or rms",

@@ -47,7 +47,9 @@ namespace qlathe {
 ///   less less_equal greater greater_equal equal not_equal   v op a -> bool; and, or, not on bool
 ///   select       a b                v (bool) ? a : b
 ///   nonzero_scale                   v < lo ? 1 : v: the guard of golden/README "Scale and zero point" with its limit
-///   in lo power_of_two_ceil               2^ceil(log2 v) as mxfp4/mxfp8 scales are made (numerics/elementary.h)
+///                                   in lo
+///   power_of_two_ceil               2^ceil(log2 v) as mxfp4/mxfp8 scales are made (power_of_two_scale of
+///                                   numerics/power_of_two.h for `type`); below 2^-63 (float16: 2^-7) as that
 struct PointwiseStep {
   std::string op;
   ValueType type = ValueType::kF32;  ///< of the result

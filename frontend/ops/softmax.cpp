@@ -1,6 +1,4 @@
-#if __has_include("frontend/numerics/elementary.h")
 #include "frontend/numerics/elementary.h"
-#endif
 #include "frontend/ops/checks.h"
 #include "frontend/ops/float_sums.h"
 #include "frontend/ops/pointwise_steps.h"
@@ -23,7 +21,6 @@ Result<std::vector<TensorType>> infer(const InferContext& ctx) {
   return std::vector<TensorType>{{type, x.shape}};
 }
 
-#if __has_include("frontend/numerics/elementary.h")
 void evaluate(const EvalContext& ctx) {
   const auto& attrs = ctx.node.as<SoftmaxAttrs>();
   const std::vector<float> x = widen<float>(*ctx.inputs[0]);
@@ -44,10 +41,6 @@ void evaluate(const EvalContext& ctx) {
   }
   finish(ctx, attrs.steps, value);
 }
-
-#else
-void evaluate(const EvalContext& ctx) { QL_CHECK(false, ctx.node.op + " waits for numerics/elementary.h"); }
-#endif
 
 const OpRegistry::Add kSoftmax({.name = "softmax",
                                 .summary = "softmax or its logarithm over the last axis",

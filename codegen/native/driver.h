@@ -1,0 +1,50 @@
+#pragma once
+#include <cstdint>
+#include <string>
+#include <vector>
+
+#include "codegen/native/kernels.h"
+#include "frontend/ir/result.h"
+#include "schedule/program.h"
+
+namespace qlathe {
+
+/// How the driver reaches the program's constants.
+enum class ConstantLinkage {
+  kEmbedded,  ///< read-only data of the driver's object
+  kAddress,   ///< addresses in this process (JIT): the Program must outlive the code
+};
+
+struct DriverOptions {
+  std::string prefix;  ///< of every symbol, a C identifier
+  std::string triple;  ///< LLVM target triple; empty: this process
+  ConstantLinkage constants = ConstantLinkage::kEmbedded;
+};
+
+/// Object code of a program's entry point, made with LLVM IR. It defines
+///
+///   int32_t <prefix>_run(const void* const* inputs, void* const* outputs, void* arena, void* state,
+///                        const qlathe_parallel* parallel)
+///
+/// which calls the kernels in order and returns 0. `parallel` may be null; otherwise calls with enough rows are handed
+/// to it (see Parallel). `arena` has arena_bytes(program, kernels, workers) bytes.
+Result<std::vector<uint8_t>> compile_driver(const Program& program, const std::vector<NativeKernel>& kernels,
+                                            const DriverOptions& options);
+
+/// The hook that distributes rows, as C sees it: struct { void* context; void (*run)(…); int32_t workers; }.
+/// run(context, task, argument, rows, grain) calls task(argument, begin, end, worker) so that [0, rows) is covered
+/// once, in parts of at least `grain` rows where it can, from workers 0..workers-1, and returns when all are done.
+struct Parallel {
+  using Task = void (*)(void* argument, int32_t begin, int32_t end, int32_t worker);
+  void* context = nullptr;
+  void (*run)(void* context, Task task, void* argument, int32_t rows, int32_t grain) = nullptr;
+  int32_t workers = 1;
+};
+
+using RunFunction = int32_t (*)(const void* const* inputs, void* const* outputs, void* arena, void* state,
+                                const Parallel* parallel);
+
+/// Bytes of arena for a run on `workers` workers: tensors, then one slice of scratch a worker.
+int64_t arena_bytes(const Program& program, const std::vector<NativeKernel>& kernels, int32_t workers = 1);
+
+}  // namespace qlathe

@@ -1,0 +1,57 @@
+#include "codegen/native/jit.h"
+
+#include <llvm/ExecutionEngine/Orc/LLJIT.h>
+#include <llvm/Support/TargetSelect.h>
+
+#include <mutex>
+
+namespace qlathe {
+
+struct JitProgram::Session {
+  std::unique_ptr<llvm::orc::LLJIT> jit;
+};
+
+JitProgram::JitProgram() = default;
+JitProgram::~JitProgram() = default;
+
+namespace {
+
+Status from_llvm(llvm::Error error) { return Status::internal("LLVM ORC: " + llvm::toString(std::move(error))); }
+
+Status add_object(llvm::orc::LLJIT& jit, const std::vector<uint8_t>& object, const std::string& name) {
+  const llvm::StringRef bytes(reinterpret_cast<const char*>(object.data()), object.size());
+  if (llvm::Error error = jit.addObjectFile(llvm::MemoryBuffer::getMemBufferCopy(bytes, name)))
+    return from_llvm(std::move(error));
+  return {};
+}
+
+}  // namespace
+
+Result<std::shared_ptr<const JitProgram>> JitProgram::load(std::shared_ptr<const Program> program,
+                                                           std::vector<NativeKernel> kernels) {
+  static std::once_flag once;
+  std::call_once(once, [] {
+    llvm::InitializeNativeTarget();
+    llvm::InitializeNativeTargetAsmPrinter();
+  });
+  QL_ASSIGN(const std::vector<uint8_t> driver,
+            compile_driver(*program, kernels, {"model", "", ConstantLinkage::kAddress}));
+  auto jit = llvm::orc::LLJITBuilder().create();
+  if (!jit) return from_llvm(jit.takeError());
+  for (const NativeKernel& kernel : kernels)
+    QL_RETURN_IF_ERROR(add_object(**jit, kernel.object, kernel.symbol));
+  QL_RETURN_IF_ERROR(add_object(**jit, driver, "driver"));
+  auto symbol = (*jit)->lookup("model_run");
+  if (!symbol) return from_llvm(symbol.takeError());
+
+  std::shared_ptr<JitProgram> out(new JitProgram);
+  out->run_ = symbol->toPtr<RunFunction>();
+  out->arena_bytes_ = program->arena_bytes;
+  out->scratch_bytes_ = qlathe::arena_bytes(*program, kernels, 1) - program->arena_bytes;
+  out->program_ = std::move(program);
+  out->session_ = std::make_unique<Session>();
+  out->session_->jit = std::move(*jit);
+  return std::shared_ptr<const JitProgram>(std::move(out));
+}
+
+}  // namespace qlathe

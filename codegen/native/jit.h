@@ -1,0 +1,33 @@
+#pragma once
+#include <memory>
+
+#include "codegen/native/driver.h"
+#include "codegen/native/kernels.h"
+
+namespace qlathe {
+
+/// A program loaded into this process: kernels and driver linked by LLVM ORC into one dylib of its own. Immutable; runs
+/// may go on concurrently, each with memory of its own.
+class JitProgram {
+ public:
+  static Result<std::shared_ptr<const JitProgram>> load(std::shared_ptr<const Program> program,
+                                                        std::vector<NativeKernel> kernels);
+  ~JitProgram();
+  JitProgram(const JitProgram&) = delete;
+  JitProgram& operator=(const JitProgram&) = delete;
+
+  const Program& program() const { return *program_; }
+  RunFunction run() const { return run_; }
+  int64_t arena_bytes(int32_t workers = 1) const { return arena_bytes_ + scratch_bytes_ * workers; }
+
+ private:
+  struct Session;  // LLVM's side
+  JitProgram();
+
+  std::shared_ptr<const Program> program_;
+  std::unique_ptr<Session> session_;
+  RunFunction run_ = nullptr;
+  int64_t arena_bytes_ = 0, scratch_bytes_ = 0;
+};
+
+}  // namespace qlathe
