@@ -171,28 +171,33 @@ class Rewriter {
     return {};
   }
 
+  // Operands that get another constant: the float one is not carried over.
+  bool is_replaced(int index, size_t slot) const {
+    return std::any_of(plan_.layers.begin(), plan_.layers.end(), [&](const auto& entry) {
+      const BrevitasLayerPlan& layer = entry.second;
+      return (layer.node == index && slot == kRhs && layer.weight) ||
+             (layer.bias.node == index && layer.bias.slot == slot);
+    });
+  }
+
   Status rewrite(int index) {
     const Node& node = from_.nodes[static_cast<size_t>(index)];
     std::vector<TensorId> inputs;
-    for (TensorId id : node.inputs)
-      inputs.push_back(mapped(id));
-    for (const auto& [at, layer] : plan_.layers) {
-      if (layer.bias.node == index) {
-        QL_ASSIGN(inputs[layer.bias.slot], bias(layer, inputs));
-      }
-    }
+    for (size_t slot = 0; slot < node.inputs.size(); slot++)
+      inputs.push_back(is_replaced(index, slot) ? kNone : mapped(node.inputs[slot]));
     for (const BrevitasPoint& point : plan_.points) {
       if (point.only_node != index) continue;
       QL_ASSIGN(inputs[kLhs], quantize(point, inputs[kLhs], named(node.origin, "_input")));
     }
-    const auto layer = plan_.layers.find(index);
-    if (layer != plan_.layers.end()) {
-      // The layer's own input scale is known by now, also when its bias sits in its own steps.
-      if (layer->second.bias.node == index) {
-        QL_ASSIGN(inputs[layer->second.bias.slot], bias(layer->second, inputs, inputs[kLhs]));
-      }
-      if (layer->second.weight) return rewrite_layer(node, layer->second, std::move(inputs));
+    // A layer's own input is known by now, also to a bias in its own steps.
+    layer_input_[index] = inputs.empty() ? kNone : inputs[0];
+    for (const auto& [at, layer] : plan_.layers) {
+      if (layer.bias.node != index) continue;
+      QL_ASSIGN(inputs[layer.bias.slot], bias(layer));
     }
+    const auto layer = plan_.layers.find(index);
+    if (layer != plan_.layers.end() && layer->second.weight)
+      return rewrite_layer(node, layer->second, std::move(inputs));
     const auto twin = inputs.empty() ? twins_.end() : twins_.find(inputs[0]);
     if (twin != twins_.end() && twin->second.integer && keeps_values(node)) {
       Twin moved = twin->second;
@@ -205,14 +210,12 @@ class Rewriter {
     QL_ASSIGN(const std::vector<TensorId> results, to_.add_node(node.op, inputs, node.attrs, node.origin));
     for (size_t i = 0; i < results.size(); i++)
       ids_[node.outputs[i]] = results[i];
-    layer_input_[index] = inputs.empty() ? kNone : inputs[0];
     return {};
   }
 
   Status rewrite_layer(const Node& node, const BrevitasLayerPlan& layer, std::vector<TensorId> inputs) {
     const BrevitasConstant& weight = *layer.weight;
     const std::string& name = from_[node.inputs[kRhs]].name;
-    layer_input_[layer.node] = inputs[kLhs];
     const auto twin = twins_.find(inputs[kLhs]);
     std::shared_ptr<const OpAttrs> attrs = node.attrs;
     if (weight.stored && weight.integer && twin != twins_.end() && twin->second.integer) {
@@ -251,14 +254,9 @@ class Rewriter {
     return attrs;
   }
 
-  // The stored bias, dequantized. A bias in the layer's own steps waits until the layer's input is known.
-  Result<TensorId> bias(const BrevitasLayerPlan& layer, const std::vector<TensorId>& inputs, TensorId input = kNone) {
-    const TensorId as_it_is = inputs[layer.bias.slot];
-    if (!input.valid()) {
-      if (layer.bias.node == layer.node) return as_it_is;
-      input = layer_input_.at(layer.node);
-    }
-    const auto twin = twins_.find(input);
+  // The stored bias, dequantized.
+  Result<TensorId> bias(const BrevitasLayerPlan& layer) {
+    const auto twin = twins_.find(layer_input_.at(layer.node));
     const float* scale = twin == twins_.end() ? nullptr : &twin->second.scale.as<float>()[0];
     QL_ASSIGN(const Quantized quantized, quantize_layer_bias(from_, layer, scale));
     const Tensor& original = from_[from_.nodes[static_cast<size_t>(layer.bias.node)].inputs[layer.bias.slot]];
