@@ -104,6 +104,8 @@ class JsonObject {
   std::vector<std::string> required_strings(const std::string& key);
   const JsonValue::Array* required_array(const std::string& key);
 
+  /// Notes that something about this object is wrong that was reported otherwise.
+  void fail() { ok_ = false; }
   /// A problem with a field's value, at its position (the object's where the field is absent).
   void problem(const std::string& key, std::string message, std::string remedy = "");
   /// A problem with a value below a field, e.g. one element of a list.
