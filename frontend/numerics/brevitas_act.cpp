@@ -93,8 +93,8 @@ void ActCalibrator::update(float& buffer, float value) const {
   buffer = buffer * static_cast<float>(1 - q_.momentum) + static_cast<float>(q_.momentum) * value;
 }
 
-Status ActCalibrator::observe(const HostTensor& activated) {
-  if (!collects()) return {};
+Result<ActParameters> ActCalibrator::observe(const HostTensor& activated) {
+  if (!collects()) return ActParameters{scale(), zero_point()};
   if (activated.type() != ValueType::kF32 || activated.size() == 0) {
     return Status::user({}, "calibration data of '" + q_.name + "' must be float32 and not empty");
   }
@@ -107,7 +107,7 @@ Status ActCalibrator::observe(const HostTensor& activated) {
     if (!std::isfinite(value)) return Status::user({}, "calibration met a value that is not finite");
   }
   // A true average never stops collecting.
-  if (q_.momentum >= 0 && batches_ >= q_.collect_stats_steps) return {};
+  if (q_.momentum >= 0 && batches_ >= q_.collect_stats_steps) return ActParameters{scale(), zero_point()};
 
   const std::vector<float> x(values.begin(), values.end());
   const bool searches = q_.scale_search != Search::kNone || q_.zero_point_search != Search::kNone;
@@ -125,10 +125,13 @@ Status ActCalibrator::observe(const HostTensor& activated) {
     statistic = scale_statistic(q_, x);
   }
   if (q_.statistic != Statistic::kAbsMaxMean) statistic = clamp_min_signed(statistic, q_.scaling_min_val);
+  // While it collects, the library divides by the plain range, also where the final scale is a power of two.
+  ActParameters batch{statistic / scale_divisor(q_), 0.0f};
+  if (q_.statistic == Statistic::kAbsMaxMean) batch.scale = parameter_scale(q_, statistic);
   float low = 0;
   if (q_.zero_point != ZeroPoint::kZero) {
-    // While it collects, the library divides by the plain range, also where the final scale is a power of two.
-    low = batch_low(x, again, statistic / scale_divisor(q_));
+    low = batch_low(x, again, batch.scale);
+    batch.zero_point = zero_point_of(q_, std::fabs(low), batch.scale);
   }
   if (batches_ == 0) {
     buffer_ = statistic;
@@ -138,7 +141,7 @@ Status ActCalibrator::observe(const HostTensor& activated) {
     update(low_buffer_, low);
   }
   batches_++;
-  return {};
+  return batch;
 }
 
 float ActCalibrator::search_scale(const std::vector<float>& x, const std::vector<float>& again) {

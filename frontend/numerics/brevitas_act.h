@@ -17,6 +17,12 @@ HostTensor activate(Activation activation, const HostTensor& x);
 /// "QuantIdentity", "QuantReLU", "QuantTanh", "QuantSigmoid", "QuantHardTanh", "QuantHardSwish".
 Result<Activation> parse_activation_layer(std::string_view layer);
 
+/// What quantizes an activation.
+struct ActParameters {
+  float scale = 1.0f;
+  float zero_point = 0.0f;
+};
+
 /// Collects the statistics of one activation over calibration batches as the library does in training mode, then gives
 /// the static scale and zero point that its evaluation mode uses.
 class ActCalibrator {
@@ -27,8 +33,9 @@ class ActCalibrator {
 
   const Quantizer& quantizer() const { return q_; }
   /// One batch, after the activation function: float32 of any shape (kAbsMaxMean: the channels are axis 1). Batches
-  /// after collect_stats_steps change nothing.
-  Status observe(const HostTensor& activated);
+  /// after collect_stats_steps change nothing. Gives the parameters that the library quantizes this very batch with
+  /// (those of the batch alone, while it collects): what the layers behind see while they calibrate.
+  Result<ActParameters> observe(const HostTensor& activated);
   int batches() const { return batches_; }
 
   float scale() const;

@@ -32,8 +32,8 @@ std::string act_differences(const cases::Case& c) {
   auto calibrator = ActCalibrator::make(q, *activation);
   if (!calibrator.ok()) return calibrator.status().text();
   for (int i = 0; c.has("calib" + std::to_string(i)); i++) {
-    const Status status = calibrator->observe(activate(*activation, c.array("calib" + std::to_string(i))));
-    if (!status.ok()) return status.text();
+    const auto batch = calibrator->observe(activate(*activation, c.array("calib" + std::to_string(i))));
+    if (!batch.ok()) return batch.status().text();
   }
   const auto result =
       quantize_activation(activate(*activation, c.array("input")), q, calibrator->scale(), calibrator->zero_point());

@@ -1,0 +1,278 @@
+#include "schedule/lower/contraction_plan.h"
+
+#include <algorithm>
+#include <cmath>
+#include <limits>
+
+namespace qlathe {
+namespace {
+
+bool byte_integer(ValueType t) { return is_integer(t) && storage_bytes(t) == 1; }
+
+/// Shapes of all operands that are read by result coordinates.
+std::vector<Shape> operand_shapes(const LoweringContext& c, const ContractionAttrs& attrs) {
+  std::vector<Shape> shapes;
+  for (size_t slot : {kLhsZeroPoint, kRhsZeroPoint, kLhsScale, kRhsScale}) {
+    if (!c.has(slot)) continue;
+    const Shape& full = c.in(slot).shape();
+    shapes.emplace_back(full.begin() + 1, full.end());
+  }
+  for (const PointwiseStep& step : attrs.steps) {
+    for (size_t i = 0; i < step.operands.size(); i++) {
+      if (step.op == "lookup" && i == 0) continue;
+      shapes.push_back(c.in(static_cast<size_t>(step.operands[i])).shape());
+    }
+  }
+  return shapes;
+}
+
+/// The one number a constant integer operand holds everywhere.
+std::optional<int64_t> uniform_value(const Tensor& t) {
+  if (!t.is_constant() || t.data->size() == 0) return std::nullopt;
+  for (int64_t i = 1; i < t.data->size(); i++) {
+    if (t.data->int_at(i) != t.data->int_at(0)) return std::nullopt;
+  }
+  return t.data->int_at(0);
+}
+
+/// A rhs zero point or a per-channel constant, spread to [slice][n][blocks]. `shape` has a leading blocks axis.
+std::vector<int64_t> spread_to_channels(const HostTensor& values, const ContractionShape& s, int64_t blocks) {
+  const Shape& from = values.shape();
+  const std::vector<int64_t> strides = row_major_strides(from);
+  const size_t rank = from.size();
+  std::vector<int64_t> out;
+  for (int64_t b = 0; b < s.batches; b++) {
+    for (int64_t g = 0; g < s.groups_n; g++) {
+      for (int64_t n = 0; n < s.n; n++) {
+        for (int64_t block = 0; block < blocks; block++) {
+          const int64_t at = (from[0] > 1 ? block * strides[0] : 0) + (from[1] > 1 ? b * strides[1] : 0) +
+                             (from[rank - 2] > 1 ? g * strides[rank - 2] : 0) + (from[rank - 1] > 1 ? n : 0);
+          out.push_back(values.int_at(at));
+        }
+      }
+    }
+  }
+  return out;
+}
+
+/// The bias that may start the accumulators: a first step `add` of a constant int32 that varies along channels only.
+const HostTensor* leading_bias(const LoweringContext& c, const ContractionPlan& plan, const ContractionAttrs& attrs) {
+  if (plan.float_sum || plan.scaled || plan.accumulator != ValueType::kI32 || attrs.steps.empty()) return nullptr;
+  const PointwiseStep& step = attrs.steps[0];
+  if (step.op != "add" || step.type != ValueType::kI32) return nullptr;
+  const Tensor& bias = c.in(static_cast<size_t>(step.operands[0]));
+  if (!bias.is_constant() || bias.type.type != ValueType::kI32) return nullptr;
+  const std::vector<int64_t> extents = plan.shape.grouped(bias.shape());
+  for (size_t i = 0; i + 2 < extents.size(); i++) {
+    if (extents[i] != 1) return nullptr;
+  }
+  const int64_t g = extents[extents.size() - 2], n = extents.back();
+  if ((g != 1 && g != plan.shape.groups_n) || (n != 1 && n != plan.shape.n)) return nullptr;
+  return bias.data.get();
+}
+
+/// The largest |element| an integer operand can have, less a zero point in the type's range.
+double magnitude(ValueType type, bool zero_point) {
+  const double lo = static_cast<double>(info(type).min), hi = static_cast<double>(info(type).max);
+  return zero_point ? hi - lo : std::max(-lo, hi);
+}
+
+void choose_operand_storage(ContractionPlan& plan) {
+  const LoweringContext& c = *plan.context;
+  const Target& target = c.target;
+  plan.dot = plan.accumulator == ValueType::kI32 && byte_integer(plan.lhs_type) && byte_integer(plan.rhs_type) &&
+             target.vectorize && plan.reduction.run >= 4 && !plan.reduction.decode;
+  plan.reduction.kr = plan.dot ? 4 : 1;
+  WeightStorage& storage = plan.storage;
+  storage.type = plan.rhs_type;
+  storage.bits = 8 * storage_bytes(plan.rhs_type);
+  if (plan.dot) {
+    storage.type = ValueType::kI8;
+    if (info(plan.rhs_type).max > 127) plan.rhs_offset = storage.offset = -128;
+    const bool lhs_signed = is_signed(plan.lhs_type);
+    if (target.dot.signs == DotSigns::kU8S8 && lhs_signed) {
+      plan.flip_lhs = true;
+      plan.lhs_offset = 128;
+    } else if (target.dot.signs == DotSigns::kEqual && info(plan.lhs_type).max > 127) {
+      plan.flip_lhs = true;
+      plan.lhs_offset = -128;
+    }
+  }
+  const ValueTypeInfo& rhs = info(plan.rhs_type);
+  const bool exact_needed = plan.float_sum;  // a zero weight times an infinite activation is not nothing
+  if (plan.constant_rhs && rhs.packed_bits < 8 && rhs.storage_bytes == 1) {
+    plan.reduction.parts = 8 / rhs.packed_bits;
+    if (exact_needed && !plan.reduction.exact()) {
+      plan.reduction.parts = 1;
+    } else {
+      storage.type = ValueType::kU8;
+      storage.bits = rhs.packed_bits;
+      storage.offset = is_integer(plan.rhs_type) ? -rhs.min : 0;
+      plan.rhs_offset = 0;
+    }
+  }
+}
+
+Status choose_zero_points(ContractionPlan& plan, std::optional<std::vector<int64_t>>& rhs_zero_points) {
+  const LoweringContext& c = *plan.context;
+  if (c.has(kLhsZeroPoint)) {
+    if (const auto zp = uniform_value(c.in(kLhsZeroPoint)))
+      plan.lhs_zp = *zp;
+    else
+      plan.has_lhs_zp = true;
+  }
+  if (!c.has(kRhsZeroPoint)) return {};
+  const Tensor& zp = c.in(kRhsZeroPoint);
+  plan.has_rhs_zp = true;
+  if (!zp.is_constant() || !plan.constant_rhs || !byte_integer(plan.rhs_type)) return {};
+  const std::vector<int64_t> spread = spread_to_channels(*zp.data, plan.shape, plan.reduction.blocks);
+  const auto [lo, hi] = std::minmax_element(spread.begin(), spread.end());
+  const ValueTypeInfo& rhs = info(plan.rhs_type);
+  if (*lo == 0 && *hi == 0) {
+    plan.has_rhs_zp = false;
+    return {};
+  }
+  if (plan.reduction.parts > 1) {
+    if (*lo != *hi || *lo < rhs.min || *lo > rhs.max) return {};
+    plan.storage.offset = *lo - rhs.min;
+  } else {
+    if (rhs.min - *hi < -128 || rhs.max - *lo > 127) return {};
+    plan.storage.type = ValueType::kI8;
+    plan.storage.offset = plan.rhs_offset = 0;
+  }
+  plan.storage.fold_zero_point = true;
+  plan.has_rhs_zp = false;
+  rhs_zero_points = spread;
+  return {};
+}
+
+/// Start values that stand for the zero points and the bias (int32 arithmetic wraps).
+void make_initial(ContractionPlan& plan, const HostTensor* bias) {
+  const int64_t lhs_zp = plan.lhs_zp + plan.lhs_offset, count = plan.reduction.run * plan.reduction.positions();
+  const std::vector<int32_t>& raw = plan.weights->sums;
+  std::vector<int64_t> sums(raw.begin(), raw.end());
+  for (int64_t& sum : sums)
+    sum += count * plan.rhs_offset;
+  plan.initial.assign(sums.size(), 0);
+  // sum (a - za)(w - zw) = sum a w - za sum w - zw (sum a - count za); the terms with a run-time factor are the kernel's.
+  if (plan.has_lhs_zp || (plan.accumulator == ValueType::kI64 && lhs_zp != 0)) {
+    for (int64_t sum : sums)
+      plan.sums.push_back(static_cast<int32_t>(sum));
+  } else {
+    for (size_t i = 0; i < sums.size(); i++)
+      plan.initial[i] = static_cast<int32_t>(static_cast<uint32_t>(static_cast<uint64_t>(-lhs_zp * sums[i])));
+  }
+  if (bias != nullptr) {
+    const std::vector<int64_t> extents = plan.shape.grouped(bias->shape());
+    const int64_t g_extent = extents[extents.size() - 2], n_extent = extents.back();
+    const ContractionShape& s = plan.shape;
+    for (int64_t slice = 0; slice < s.batches * s.groups_n; slice++) {
+      for (int64_t n = 0; n < s.n; n++) {
+        const int64_t g = slice % s.groups_n;
+        const int64_t at = (g_extent > 1 ? g * n_extent : 0) + (n_extent > 1 ? n : 0);
+        auto& start = plan.initial[static_cast<size_t>(slice * s.n + n)];
+        start = static_cast<int32_t>(static_cast<uint32_t>(start) + static_cast<uint32_t>(bias->int_at(at)));
+      }
+    }
+  }
+  if (std::all_of(plan.initial.begin(), plan.initial.end(), [](int32_t v) { return v == 0; })) plan.initial.clear();
+}
+
+}  // namespace
+
+Result<ContractionPlan> plan_contraction(const LoweringContext& c) {
+  const auto& attrs = c.node.as<ContractionAttrs>();
+  const Tensor &lhs = c.in(kLhs), &rhs = c.in(kRhs), &out = c.out();
+  ContractionPlan plan;
+  plan.context = &c;
+  plan.lhs_type = lhs.type.type;
+  plan.rhs_type = rhs.type.type;
+  plan.accumulator = attrs.accumulator;
+  plan.float_sum = attrs.accumulator == ValueType::kF32;
+  plan.constant_rhs = rhs.is_constant();
+  plan.scaled = c.has(kLhsScale) || c.has(kRhsScale);
+  plan.steps = attrs.steps;
+  plan.shape = describe_contraction(lhs.shape(), rhs.shape(), out.shape(), attrs.windows, operand_shapes(c, attrs));
+  if (std::max({element_count(lhs.shape()), element_count(rhs.shape()), element_count(out.shape())}) * 4 >
+      std::numeric_limits<int32_t>::max()) {
+    return Status::unsupported(c.place(), "an operand of this contraction has more than 2^29 elements");
+  }
+  if (attrs.sum_order == SumOrder::kInterleaved16 && plan.float_sum) {
+    return Status::unsupported(c.place(), "contraction with interleaved float sums");
+  }
+  if (!plan.constant_rhs) return Status::unsupported(c.place(), "contraction of two run-time operands");
+
+  ReductionPlan& reduction = plan.reduction;
+  reduction.blocks = attrs.blocks;
+  if (attrs.blocks == 1) {
+    reduction.window = plan.shape.window;
+    reduction.run = plan.shape.run;
+  } else {
+    reduction.run = plan.shape.reduction / attrs.blocks;
+    reduction.decode = !plan.shape.window.empty();
+  }
+  choose_operand_storage(plan);
+  std::optional<std::vector<int64_t>> rhs_zero_points;
+  QL_RETURN_IF_ERROR(choose_zero_points(plan, rhs_zero_points));
+  plan.row_sums = !plan.float_sum && (plan.has_rhs_zp || plan.rhs_offset != 0);
+
+  // The tiled axis is the innermost one that shares its weights, unless that is very short.
+  std::vector<RowAxis>& rows = plan.shape.rows;
+  size_t tiled = rows.size();
+  for (size_t i = rows.size(); i-- > 0;) {
+    if (rows[i].rhs_stride != 0) continue;
+    if (tiled == rows.size() || (rows[tiled].extent < 4 && rows[i].extent > rows[tiled].extent)) tiled = i;
+  }
+  if (tiled == rows.size()) {
+    rows.push_back({"x", 1, 0, 0, 0, 0, 0});
+  } else {
+    const RowAxis axis = rows[tiled];
+    rows.erase(rows.begin() + static_cast<std::ptrdiff_t>(tiled));
+    rows.push_back(axis);
+  }
+  TileRequest request;
+  request.target = &c.target;
+  request.rows = rows.back().extent;
+  request.n = plan.shape.n;
+  request.steps = reduction.blocks * reduction.positions() * reduction.steps();
+  request.bytes_per_step = reduction.kr * storage_bytes(plan.storage.type) / static_cast<double>(reduction.parts);
+  request.accumulators = reduction.blocks > 1 ? 2 : 1;
+  request.lane_bits = plan.accumulator == ValueType::kI64 ? 64 : 32;
+  request.decode = reduction.parts > 1 ? 3 : plan.dot || storage_bytes(plan.rhs_type) == 4 ? 0 : 2;
+  plan.tile = choose_tile(request);
+  int64_t outer = plan.tile.chunks * plan.shape.groups_n * plan.shape.batches;
+  for (size_t i = 0; i + 1 < rows.size(); i++)
+    outer *= rows[i].rhs_stride == 0 ? rows[i].extent : 1;
+  split_rows(plan.shape, outer);
+  if (plan.shape.rows.back().extent < plan.tile.rows) {
+    request.rows = plan.shape.rows.back().extent;
+    plan.tile = choose_tile(request);
+  }
+
+  plan.weights = pack_weights(*rhs.data, plan.shape, plan.tile, reduction, plan.storage,
+                              rhs_zero_points ? &*rhs_zero_points : nullptr);
+  const HostTensor* bias = nullptr;
+  if (!plan.float_sum) {
+    bias = leading_bias(c, plan, attrs);
+    if (bias != nullptr) plan.steps.erase(plan.steps.begin());
+    if (is_integer(plan.rhs_type)) make_initial(plan, bias);
+  }
+  plan.accumulator_bound = std::numeric_limits<double>::infinity();
+  if (!plan.float_sum && is_integer(plan.lhs_type) && is_integer(plan.rhs_type)) {
+    plan.accumulator_bound = magnitude(plan.lhs_type, c.has(kLhsZeroPoint)) *
+                             magnitude(plan.rhs_type, c.has(kRhsZeroPoint)) *
+                             static_cast<double>(reduction.run * reduction.positions());
+    if (bias != nullptr) {
+      double most = 0;
+      for (int64_t i = 0; i < bias->size(); i++)
+        most = std::max(most, std::abs(static_cast<double>(bias->int_at(i))));
+      plan.accumulator_bound += most;
+    }
+    // Beyond the type's range the sum wraps, and any value of the type is possible.
+    const double limit = plan.accumulator == ValueType::kI32 ? 0x1p31 : 0x1p63;
+    plan.accumulator_bound = std::min(plan.accumulator_bound, limit);
+  }
+  return plan;
+}
+
+}  // namespace qlathe

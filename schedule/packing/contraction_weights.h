@@ -1,0 +1,53 @@
+#pragma once
+/// Constant right operands of contractions, laid out the way the kernel streams through them.
+#include <string>
+#include <vector>
+
+#include "schedule/lower/contraction_shape.h"
+#include "schedule/tiling/contraction_tile.h"
+
+namespace qlathe {
+
+/// How the reduction runs: for every window position (or block of the flattened reduction) `steps` steps of `kr` elements,
+/// the last one shifted inwards so that it ends with the run: its weights are zero where it overlaps the one before.
+struct ReductionPlan {
+  std::vector<ReductionAxis> window;
+  int64_t blocks = 1;    ///< of the flattened reduction; with more than one, `window` is empty
+  int64_t run = 1;       ///< elements a window position or block
+  bool decode = false;   ///< blocks cut across window positions: a position is recovered from the flattened index
+  int kr = 1;            ///< elements multiplied at once
+  int parts = 1;         ///< steps that share a byte (2 for 4-bit weights, 4 for 2-bit ones)
+
+  int64_t steps() const { return (run + kr - 1) / kr; }
+  int64_t packed_steps() const { return (steps() + parts - 1) / parts; }
+  int64_t positions() const;  ///< of the window
+  /// First element of step s.
+  int64_t start(int64_t s) const { return s * kr + kr <= run ? s * kr : run - kr; }
+  bool exact() const { return run % kr == 0 && steps() % parts == 0; }
+};
+
+/// What is stored for an element: code = element + offset - (fold: its zero point).
+struct WeightStorage {
+  ValueType type = ValueType::kI8;  ///< of a stored byte or word
+  int bits = 8;                     ///< of an element: 4 and 2 are packed, low bits first
+  int64_t offset = 0;               ///< added before storing
+  bool fold_zero_point = false;     ///< the zero point was subtracted: the kernel sees none
+};
+
+struct PackedWeights {
+  PackedConstant constant;
+  int64_t n_stride = 1;      ///< padded channels of a chunk
+  std::vector<int32_t> sums; ///< [slice][n][blocks]: sums of the stored elements, less the offset (integers only)
+};
+
+/// Channels of a chunk as stored: a multiple of the lanes, and a row of it no multiple of 1 KB, so that the rows of a tall
+/// panel do not fall into the same cache sets.
+int64_t padded_chunk(const ContractionTile& tile, int64_t bytes_per_channel, int64_t rows);
+
+/// rhs: [B, G, N, k0.., K]. zero_points: null, or one per [slice][n][block] flattened when storage.fold_zero_point.
+/// Layout: [slice][chunk][window..][block][step / parts][channel][kr].
+PackedWeights pack_weights(const HostTensor& rhs, const ContractionShape& shape, const ContractionTile& tile,
+                           const ReductionPlan& plan, const WeightStorage& storage,
+                           const std::vector<int64_t>* zero_points);
+
+}  // namespace qlathe

@@ -1,0 +1,100 @@
+#include "schedule/tiling/contraction_tile.h"
+
+#include <algorithm>
+#include <limits>
+
+namespace qlathe {
+namespace {
+
+TileCosts costs_of(const Target& target) {
+  if (target.dot.name == "vpdpbusd") return {.multiply = 0.5, .load = 0.5, .latency = 5};
+  if (target.vector_bits == 256) return {.multiply = 1.5, .load = 0.5, .latency = 6, .operand = 1.5};
+  if (target.dot.name == "sdot" || target.dot.name == "smmla") return {.multiply = 0.5, .load = 0.5, .latency = 4};
+  return {.multiply = 2, .load = 0.5, .latency = 6, .operand = 1};
+}
+
+int64_t ceil_div(int64_t a, int64_t b) { return (a + b - 1) / b; }
+
+/// The chunking of n channels for a width: the fewest tiles, then the most chunks.
+std::pair<int64_t, int64_t> chunks_for(int64_t n, int64_t width) {
+  int64_t best_tiles = std::numeric_limits<int64_t>::max(), best = 1;
+  for (int64_t d = 1; d * width <= n; d++) {
+    if (n % d != 0) continue;
+    const int64_t tiles = d * ceil_div(n / d, width);
+    if (tiles <= best_tiles) {
+      best_tiles = tiles;
+      best = d;
+    }
+  }
+  return {best, best_tiles};
+}
+
+}  // namespace
+
+std::string ContractionTile::text() const {
+  return std::to_string(rows) + "x" + std::to_string(vectors) + "x" + std::to_string(lanes);
+}
+
+ContractionTile choose_tile(const TileRequest& request) {
+  const Target& target = *request.target;
+  ContractionTile best;
+  if (!target.vectorize) {
+    // Plain C++: the compiler vectorizes the loop over channels if it can.
+    best.rows = static_cast<int>(std::min<int64_t>(4, request.rows));
+    best.vectors = static_cast<int>(std::min<int64_t>(16, request.n));
+    std::tie(best.chunks, std::ignore) = chunks_for(request.n, best.vectors);
+    best.chunk = request.n / best.chunks;
+    return best;
+  }
+  const TileCosts cost = costs_of(target);
+  const int max_lanes = target.lanes(request.lane_bits);
+  double best_cycles = std::numeric_limits<double>::max();
+  for (int lanes = max_lanes; lanes >= 1; lanes /= 2) {
+    if (lanes > request.n || (lanes < 4 && request.n >= 4 && max_lanes >= 4)) continue;
+    for (int vectors = 1; vectors * lanes <= request.n && vectors <= 8; vectors++) {
+      const auto [chunks, n_tiles] = chunks_for(request.n, int64_t{vectors} * lanes);
+      for (int rows = 1; rows <= request.rows && rows <= 16; rows++) {
+        const int held = rows * vectors * request.accumulators;
+        if (held > std::max(target.max_accumulators, request.accumulators)) break;
+        const double multiply = rows * vectors * cost.multiply;
+        const double load = (rows + vectors) * cost.load;
+        const double decode = vectors * (cost.operand + request.decode);
+        const double panel = static_cast<double>(request.steps) * request.bytes_per_step * vectors * lanes;
+        const double l2 = panel > static_cast<double>(cost.l1_bytes) ? vectors * cost.l2_load : 0;
+        const double step = std::max({multiply + decode * cost.multiply, load, l2, cost.latency});
+        const double tile = step * static_cast<double>(request.steps) + held * cost.finish + 12;
+        const double cycles = tile * static_cast<double>(n_tiles * ceil_div(request.rows, rows));
+        if (cycles < best_cycles * 0.999) {
+          best_cycles = cycles;
+          best = {rows, vectors, lanes, request.n / chunks, chunks};
+        }
+      }
+    }
+    if (lanes <= request.n && lanes * 2 > max_lanes && request.n >= 4 * lanes) break;  // narrower cannot be better
+  }
+  return best;
+}
+
+void split_rows(ContractionShape& shape, int64_t outer_loops) {
+  RowAxis& axis = shape.rows.back();
+  constexpr int64_t kWanted = 16, kLeast = 24;
+  if (outer_loops >= kWanted || axis.extent < 2 * kLeast) return;
+  int64_t outer = 1;
+  for (int64_t d = 2; axis.extent / d >= kLeast; d++) {
+    if (axis.extent % d != 0) continue;
+    outer = d;
+    if (outer * outer_loops >= kWanted) break;
+  }
+  if (outer == 1) return;
+  RowAxis upper = axis;
+  axis.extent /= outer;
+  upper.extent = outer;
+  upper.name = axis.name + "r";
+  upper.lhs_stride *= axis.extent;
+  upper.rhs_stride *= axis.extent;
+  upper.out_stride *= axis.extent;
+  upper.group_stride *= axis.extent;
+  shape.rows.insert(shape.rows.end() - 1, upper);
+}
+
+}  // namespace qlathe

@@ -1,0 +1,236 @@
+#include <gtest/gtest.h>
+
+#include <algorithm>
+
+#include "schedule/target.h"
+#include "tests/contraction/contraction_cases.h"
+
+namespace qlathe::testing {
+namespace {
+
+using Operand = ContractionSpec::Operand;
+
+void expect_same(const NodeCase& node_case, const HostTensor& expected, const HostTensor& actual) {
+  int64_t wrong = 0, first = -1;
+  const int64_t bytes = storage_bytes(expected.type());
+  for (int64_t i = 0; i < expected.size(); i++) {
+    if (std::memcmp(expected.bytes() + i * bytes, actual.bytes() + i * bytes, static_cast<size_t>(bytes)) == 0) continue;
+    if (wrong++ == 0) first = i;
+  }
+  if (wrong == 0) return;
+  std::string detail;
+  if (expected.type() == ValueType::kF32) {
+    detail = std::to_string(expected.as<float>()[static_cast<size_t>(first)]) + " and is " +
+             std::to_string(actual.as<float>()[static_cast<size_t>(first)]);
+  } else {
+    detail = std::to_string(expected.int_at(first)) + " and is " + std::to_string(actual.int_at(first));
+  }
+  ADD_FAILURE() << node_case.label << ": " << wrong << " of " << expected.size() << " differ; element " << first
+                << " should be " << detail;
+}
+
+void check(const std::vector<ContractionSpec>& specs, const char* target_name) {
+  const Target* target = TargetRegistry::find(target_name);
+  ASSERT_NE(target, nullptr);
+  if (!host_can_run(*target)) GTEST_SKIP() << "this machine cannot run " << target_name;
+  std::vector<NodeCase> cases;
+  uint32_t seed = 1;
+  for (const ContractionSpec& spec : specs)
+    cases.push_back(make_contraction(spec, seed++));
+  const auto loaded = load_nodes(cases, *target);
+  ASSERT_TRUE(loaded.ok()) << loaded.status().text();
+  for (size_t i = 0; i < cases.size(); i++) {
+    const BoundNode bound(cases[i], (*loaded)[i]);
+    bound.run_in_parts();
+    expect_same(cases[i], reference_result(cases[i]), bound.result());
+  }
+}
+
+ContractionSpec dense(int64_t m, int64_t k, int64_t n) {
+  ContractionSpec s;
+  s.label = "dense " + std::to_string(m) + "x" + std::to_string(k) + "x" + std::to_string(n);
+  s.spatial = {m};
+  s.windows = {Window{}};
+  s.k = k;
+  s.n = n;
+  return s;
+}
+
+ContractionSpec conv2d(int64_t h, int64_t w, int64_t k, int64_t n, Window y, Window x) {
+  ContractionSpec s;
+  s.spatial = {h, w};
+  s.windows = {y, x};
+  s.k = k;
+  s.n = n;
+  s.label = "conv " + std::to_string(h) + "x" + std::to_string(w) + "x" + std::to_string(k) + " " +
+            std::to_string(y.kernel) + "x" + std::to_string(x.kernel) + " -> " + std::to_string(n);
+  return s;
+}
+
+class ContractionOn : public ::testing::TestWithParam<const char*> {};
+
+TEST_P(ContractionOn, DenseShapesOfEveryRemainder) {
+  std::vector<ContractionSpec> specs;
+  for (int64_t m : {1, 2, 5, 8, 13})
+    for (int64_t k : {1, 3, 4, 7, 16, 33})
+      for (int64_t n : {1, 3, 4, 10, 16, 40}) {
+        if ((m + k + n) % 3 == 0) specs.push_back(dense(m, k, n));
+      }
+  specs.push_back(dense(130, 64, 64));
+  specs.push_back(dense(7, 128, 256));
+  specs.push_back(dense(1, 64, 1000));
+  check(specs, GetParam());
+}
+
+TEST_P(ContractionOn, Convolutions) {
+  std::vector<ContractionSpec> specs;
+  specs.push_back(conv2d(9, 9, 16, 16, {3, 1, 1}, {3, 1, 1}));
+  specs.push_back(conv2d(9, 10, 3, 20, {3, 2, 1}, {3, 2, 1}));
+  specs.push_back(conv2d(12, 11, 8, 24, {3, 1, 2}, {3, 1, 2}));
+  specs.push_back(conv2d(12, 11, 5, 7, {1, 2, 1}, {1, 3, 1}));
+  specs.push_back(conv2d(28, 28, 1, 8, {5, 1, 1}, {5, 1, 1}));
+  specs.push_back(conv2d(6, 6, 1, 8, {3, 1, 1}, {3, 1, 1}));
+  specs.push_back(conv2d(5, 5, 12, 10, {5, 1, 1}, {5, 1, 1}));
+  specs.push_back(conv2d(14, 2, 8, 16, {3, 1, 1}, {1, 1, 1}));
+  ContractionSpec images = conv2d(7, 7, 8, 16, {3, 1, 1}, {2, 1, 1});
+  images.images = 3;
+  images.label = "three images";
+  specs.push_back(images);
+  ContractionSpec grouped = conv2d(7, 7, 4, 6, {3, 1, 1}, {3, 2, 1});
+  grouped.groups = 3;
+  grouped.label = "three groups";
+  specs.push_back(grouped);
+  ContractionSpec line = dense(20, 6, 16);
+  line.windows = {Window{4, 2, 3}};
+  line.label = "1-D";
+  specs.push_back(line);
+  ContractionSpec volume = conv2d(5, 6, 4, 9, {2, 1, 1}, {3, 1, 1});
+  volume.spatial = {4, 5, 6};
+  volume.windows = {Window{2, 1, 1}, Window{2, 1, 2}, Window{3, 1, 1}};
+  volume.label = "3-D";
+  specs.push_back(volume);
+  check(specs, GetParam());
+}
+
+TEST_P(ContractionOn, BatchesOfBothOperands) {
+  ContractionSpec both = dense(5, 12, 18);
+  both.batch = 4;
+  both.label = "matrices";
+  ContractionSpec vectors = dense(1, 12, 18);
+  vectors.batch = 4;
+  vectors.label = "vectors";
+  check({both, vectors}, GetParam());
+}
+
+TEST_P(ContractionOn, IntegerTypesAndZeroPoints) {
+  std::vector<ContractionSpec> specs;
+  using V = ValueType;
+  for (V lhs : {V::kI8, V::kU8, V::kI4, V::kU4})
+    for (V rhs : {V::kI8, V::kU8, V::kI4, V::kU4, V::kI2, V::kI3, V::kU2})
+      for (Operand zp : {Operand::kAbsent, Operand::kOne, Operand::kPerChannel}) {
+        ContractionSpec s = dense(6, 22, 20);
+        s.label = std::string(name(lhs)) + "*" + name(rhs) + " zp " + std::to_string(static_cast<int>(zp));
+        s.lhs_type = lhs;
+        s.rhs_type = rhs;
+        s.rhs_zero_point = zp;
+        s.lhs_zero_point = zp == Operand::kPerChannel ? Operand::kPerRow : zp;
+        if ((static_cast<int>(lhs) + static_cast<int>(rhs) + static_cast<int>(zp)) % 2 == 0) specs.push_back(s);
+      }
+  ContractionSpec run_time = conv2d(6, 6, 8, 16, {3, 1, 1}, {3, 1, 1});
+  run_time.lhs_type = V::kI8;
+  run_time.lhs_zero_point = Operand::kPerRow;
+  run_time.rhs_zero_point = Operand::kPerChannel;
+  run_time.run_time_zero_points = true;
+  run_time.label = "run-time zero points";
+  specs.push_back(run_time);
+  check(specs, GetParam());
+}
+
+TEST_P(ContractionOn, ScalesPerRowChannelAndBlock) {
+  std::vector<ContractionSpec> specs;
+  using V = ValueType;
+  for (ScaleOrder order : {ScaleOrder::kLhsFirst, ScaleOrder::kRhsFirst}) {
+    ContractionSpec s = dense(6, 64, 36);
+    s.lhs_type = V::kI8;
+    s.lhs_scale = Operand::kPerRow;
+    s.rhs_scale = Operand::kPerChannel;
+    s.scale_order = order;
+    s.label = "scales";
+    specs.push_back(s);
+    s.blocks = 4;
+    s.lhs_scale = s.rhs_scale = Operand::kPerBlock;
+    s.label = "scales per block";
+    specs.push_back(s);
+    s.rhs_type = V::kI4;
+    s.label = "scales per block int4";
+    specs.push_back(s);
+    s.lhs_zero_point = s.rhs_zero_point = Operand::kPerBlock;
+    s.label = "zero points per block";
+    specs.push_back(s);
+    ContractionSpec odd = dense(3, 20, 16);
+    odd.blocks = 4;
+    odd.lhs_scale = Operand::kOne;
+    odd.rhs_scale = Operand::kPerBlock;
+    odd.label = "blocks of five";
+    specs.push_back(odd);
+    ContractionSpec conv = conv2d(6, 6, 8, 16, {3, 1, 1}, {3, 1, 1});
+    conv.blocks = 6;
+    conv.rhs_scale = Operand::kPerBlock;
+    conv.label = "blocks across window positions";
+    specs.push_back(conv);
+  }
+  check(specs, GetParam());
+}
+
+TEST_P(ContractionOn, FloatSumsInOrder) {
+  std::vector<ContractionSpec> specs;
+  using V = ValueType;
+  for (V lhs : {V::kF32, V::kBF16, V::kF16, V::kI8})
+    for (V rhs : {V::kF32, V::kBF16, V::kI8, V::kI4, V::kU4, V::kNF4, V::kF4E2M1, V::kF8E4M3, V::kF8E5M2}) {
+      ContractionSpec s = dense(5, 23, 20);
+      s.accumulator = V::kF32;
+      s.lhs_type = lhs;
+      s.rhs_type = rhs;
+      s.label = std::string(name(lhs)) + "*" + name(rhs);
+      if (lhs == V::kBF16) s.k = 24;
+      if (lhs == V::kF16) s.rhs_scale = Operand::kPerChannel;
+      if (lhs == V::kI8 && is_integer(rhs)) s.lhs_zero_point = s.rhs_zero_point = Operand::kOne;
+      specs.push_back(s);
+    }
+  ContractionSpec conv = conv2d(9, 9, 5, 17, {3, 2, 1}, {3, 2, 1});
+  conv.lhs_type = conv.rhs_type = conv.accumulator = V::kF32;
+  specs.push_back(conv);
+  ContractionSpec blocks = dense(3, 64, 24);
+  blocks.lhs_type = blocks.accumulator = V::kF32;
+  blocks.rhs_type = V::kI4;
+  blocks.blocks = 2;
+  blocks.rhs_scale = Operand::kPerBlock;
+  blocks.label = "float blocks";
+  specs.push_back(blocks);
+  check(specs, GetParam());
+}
+
+TEST_P(ContractionOn, WideActivations) {
+  std::vector<ContractionSpec> specs;
+  for (ValueType accumulator : {ValueType::kI32, ValueType::kI64})
+    for (ValueType lhs : {ValueType::kI16, ValueType::kU16}) {
+      ContractionSpec s = dense(5, 23, 20);
+      s.lhs_type = lhs;
+      s.accumulator = accumulator;
+      s.lhs_zero_point = Operand::kOne;
+      s.label = std::string(name(lhs)) + " into " + name(accumulator);
+      specs.push_back(s);
+    }
+  check(specs, GetParam());
+}
+
+INSTANTIATE_TEST_SUITE_P(Targets, ContractionOn,
+                         ::testing::Values("x86-64-avx512vnni", "x86-64-avx2", "generic"),
+                         [](const auto& param) {
+                           std::string text = param.param;
+                           std::replace(text.begin(), text.end(), '-', '_');
+                           return text;
+                         });
+
+}  // namespace
+}  // namespace qlathe::testing
