@@ -1,8 +1,8 @@
 #pragma once
 
-/// A kernel as the lowering of an op hands it to codegen/halide: a Halide pipeline with a finished schedule, its buffers
-/// with static shapes, and the loop that a caller may run in parts. Includes Halide.h: only .cpp files that build
-/// pipelines, and codegen/halide, include this header.
+/// A kernel as the lowering of an op hands it to codegen/halide: a Halide pipeline with a finished schedule, its
+/// buffers with static shapes, and the loop that a caller may run in parts. Includes Halide.h: only .cpp files that
+/// build pipelines, and codegen/halide, include this header.
 
 #include <Halide.h>
 
@@ -45,8 +45,8 @@ struct KernelOutput {
 };
 
 /// The schedule has serial and vectorized loops only: no unroll (codegen/halide/unroll.h finds what to unroll), no
-/// parallel (the row loop below replaces it), no asynchronous or GPU loops. Names: give every Func, Var and RVar a short
-/// name of its own (`Stage::rename` for reduction variables), for they are the names in the emitted C++.
+/// parallel (the row loop below replaces it), no asynchronous or GPU loops. Names: give every Func, Var and RVar a
+/// short name of its own (`Stage::rename` for reduction variables), for they are the names in the emitted C++.
 //
 /// The emitted function is plain C:
 ///   int32_t name(const T* input..., T* output..., [void* scratch,] int32_t scalar..., int32_t row_begin, int32_t
@@ -57,10 +57,10 @@ struct KernelPipeline {
   std::vector<KernelOutput> outputs;
   std::vector<Halide::Param<int32_t>> scalars;
 
-  /// The loop of the outputs that becomes `for (row = row_begin; row < row_end; ...)`: the name of the Var (after splits
-  /// and fuses) and its extent. Each iteration must be computable alone: everything else is computed at or inside it.
-  /// Iterations may run in any order and at the same time, so their writes must be disjoint (no ShiftInwards in it).
-  /// Empty: the kernel is one row, row_extent is 1, and it does its work when row_begin <= 0 < row_end.
+  /// The loop of the outputs that becomes `for (row = row_begin; row < row_end; ...)`: the name of the Var (after
+  /// splits and fuses) and its extent. Each iteration must be computable alone: everything else is computed at or
+  /// inside it. Iterations may run in any order and at the same time, so their writes must be disjoint (no ShiftInwards
+  /// in it). Empty: the kernel is one row, row_extent is 1, and it does its work when row_begin <= 0 < row_end.
   std::string row_loop;
   int32_t row_extent = 1;
 

@@ -18,7 +18,8 @@ void AffineForm::add(const Expr& atom, int64_t coefficient) {
 
 void AffineForm::add(const AffineForm& other, int64_t factor) {
   constant += other.constant * factor;
-  for (const Term& term : other.terms) add(term.atom, term.coefficient * factor);
+  for (const Term& term : other.terms)
+    add(term.atom, term.coefficient * factor);
 }
 
 namespace {

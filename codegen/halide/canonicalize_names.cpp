@@ -36,7 +36,8 @@ class CanonicalizeNames : public IRMutator {
 
   std::string bind(const std::string& from) {
     std::string base = base_name(from), to = base;
-    for (int i = 2; used_.count(to) != 0; ++i) to = base + "_" + std::to_string(i);
+    for (int i = 2; used_.count(to) != 0; ++i)
+      to = base + "_" + std::to_string(i);
     used_.insert(to);
     names_[from].push_back(to);
     return to;
@@ -86,7 +87,8 @@ class CanonicalizeNames : public IRMutator {
 
   Stmt visit(const Allocate* op) override {
     std::vector<Expr> extents;
-    for (const Expr& extent : op->extents) extents.push_back(mutate(extent));
+    for (const Expr& extent : op->extents)
+      extents.push_back(mutate(extent));
     std::string name = bind(op->name);
     Stmt body = mutate(op->body);
     unbind(op->name);

@@ -83,7 +83,8 @@ Status check_lowered(const Stmt& body, const std::set<std::string>& arguments) {
   CheckLowered check(arguments);
   body.accept(&check);
   Status status;
-  for (const std::string& problem : check.problems) status.merge(Status::internal("lowered kernel: " + problem));
+  for (const std::string& problem : check.problems)
+    status.merge(Status::internal("lowered kernel: " + problem));
   return status;
 }
 

@@ -36,7 +36,8 @@ std::string type_name(const Halide::Type& type) {
 
 int64_t reachable_bytes(const std::vector<KernelDim>& dims, const Halide::Type& type) {
   int64_t last = 0;
-  for (const KernelDim& dim : dims) last += int64_t{dim.extent - 1} * dim.stride;
+  for (const KernelDim& dim : dims)
+    last += int64_t{dim.extent - 1} * dim.stride;
   return (last + 1) * type.bytes();
 }
 
@@ -75,7 +76,8 @@ class Signature {
   void add(const std::string& halide_name, ParameterRole role, const Halide::Type& type, int64_t bytes,
            int32_t alignment) {
     std::string base = base_name(halide_name), name = base;
-    for (int i = 2; used_.count(name) != 0; ++i) name = base + "_" + std::to_string(i);
+    for (int i = 2; used_.count(name) != 0; ++i)
+      name = base + "_" + std::to_string(i);
     used_.insert(name);
     names.emplace_back(halide_name, name);
     bool pointer = role == ParameterRole::kInput || role == ParameterRole::kOutput || role == ParameterRole::kScratch;
@@ -105,7 +107,8 @@ Result<LoweredKernel> lower_or_throw(const KernelPipeline& pipeline, const std::
     status.merge(set_shape(input.param, input.param.name(), input.dims, input.alignment));
     inputs.push_back(input.param);
   }
-  for (const auto& scalar : pipeline.scalars) inputs.push_back(scalar);
+  for (const auto& scalar : pipeline.scalars)
+    inputs.push_back(scalar);
   std::vector<Halide::Func> outputs;
   std::set<std::string> functions;
   for (const KernelOutput& output : pipeline.outputs) {
@@ -120,8 +123,8 @@ Result<LoweredKernel> lower_or_throw(const KernelPipeline& pipeline, const std::
   }
   QL_RETURN_IF_ERROR(status);
 
-  Halide::Module module = Halide::Pipeline(outputs).compile_to_module(inputs, pipeline.name, target,
-                                                                       Halide::LinkageType::External);
+  Halide::Module module =
+      Halide::Pipeline(outputs).compile_to_module(inputs, pipeline.name, target, Halide::LinkageType::External);
   if (module.functions().size() != 1) return Status::internal("lowering made a function beside the kernel");
 
   Stmt body = remove_buffer_structs(module.functions()[0].body);
@@ -156,7 +159,8 @@ Result<LoweredKernel> lower_or_throw(const KernelPipeline& pipeline, const std::
   add_own("row_end", ParameterRole::kRowEnd, Halide::Int(32), 0, 1);
 
   std::set<std::string> bound;
-  for (const auto& [halide_name, name] : signature.names) bound.insert(halide_name);
+  for (const auto& [halide_name, name] : signature.names)
+    bound.insert(halide_name);
   QL_RETURN_IF_ERROR(check_lowered(body, bound));
 
   auto impl = std::make_shared<LoweredKernel::Impl>();

@@ -16,7 +16,8 @@ Stmt ready_for_code(const LoweredKernel::Impl& kernel) {
   if (wants_dot_rewrite(kernel.target)) body = rewrite_dot_products(body);
   body = simplify(unroll_loops(body));
   std::vector<std::pair<std::string, std::string>> names;
-  for (const KernelParameter& p : kernel.parameters) names.emplace_back(p.name, p.name);
+  for (const KernelParameter& p : kernel.parameters)
+    names.emplace_back(p.name, p.name);
   return canonicalize_names(body, names);
 }
 

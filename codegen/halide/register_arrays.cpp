@@ -65,7 +65,8 @@ class MarkUnrolledLoops : public IRMutator {
     if (!array) return IRMutator::visit(op);
     to_unroll_.insert(array->loops.begin(), array->loops.end());
     Stmt result = IRMutator::visit(op);
-    for (const std::string& loop : array->loops) to_unroll_.erase(to_unroll_.find(loop));
+    for (const std::string& loop : array->loops)
+      to_unroll_.erase(to_unroll_.find(loop));
     return result;
   }
 
@@ -87,7 +88,8 @@ std::optional<RegisterArray> find_register_array(const Allocate* allocation) {
   if (found.irregular || found.accesses.empty()) return std::nullopt;
 
   RegisterArray array;
-  for (const auto& access : found.accesses) array.lanes = std::max(array.lanes, access.lanes);
+  for (const auto& access : found.accesses)
+    array.lanes = std::max(array.lanes, access.lanes);
   if (elements % array.lanes != 0 || elements / array.lanes > RegisterArray::kMaxRegisters) return std::nullopt;
   array.vectors = static_cast<int>(elements / array.lanes);
   for (const auto& access : found.accesses) {
