@@ -93,7 +93,7 @@ class KernelPrinter {
 
   std::string parameter_type(const KernelParameter& p) {
     std::string restrict = kernel_.in_place ? "* " : "* QL_RESTRICT ";
-    std::string element = p.type == "f16" || p.type == "bf16" ? "u16" : p.type == "bool" ? "u8" : p.type;
+    const std::string& element = p.type;
     switch (p.role) {
       case ParameterRole::kInput:
         return "const " + element + restrict;

@@ -29,9 +29,9 @@ LoweredKernel LoweredKernel::renamed(const std::string& name) const {
 namespace {
 
 std::string type_name(const Halide::Type& type) {
-  if (type.is_bool()) return "bool";
-  std::string letter = type.is_bfloat() ? "bf" : type.is_float() ? "f" : type.is_int() ? "i" : "u";
-  return letter + std::to_string(type.bits());
+  if (type.is_bool()) return "u8";
+  if (type.is_float() && type.bits() == 16) return "u16";
+  return (type.is_float() ? "f" : type.is_int() ? "i" : "u") + std::to_string(type.bits());
 }
 
 int64_t reachable_bytes(const std::vector<KernelDim>& dims, const Halide::Type& type) {

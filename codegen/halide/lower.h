@@ -16,9 +16,9 @@ enum class ParameterRole { kInput, kOutput, kScratch, kScalar, kRowBegin, kRowEn
 
 struct KernelParameter {
   ParameterRole role;
-  std::string name;       ///< as in the emitted text
-  std::string type;       ///< element type: "u8", "i32", "f32", "bf16"...; scratch: "u8"
-  int64_t bytes = 0;      ///< extent of the memory reached through the pointer (0 for scalars)
+  std::string name;   ///< as in the emitted text
+  std::string type;   ///< of an element in emitted C++: "u8", "i32", "f32"; "u16" for bfloat16, float16, "u8" for bool
+  int64_t bytes = 0;  ///< extent of the memory reached through the pointer (0 for scalars)
   int32_t alignment = 1;  ///< promised by the caller, in bytes
 };
 

@@ -4,6 +4,8 @@
 
 #include "x86_ops.h"
 
+#if QL_FORM == QL_FORM_AVX2 || QL_FORM == QL_FORM_AVX512
+
 QL_NAMESPACE_BEGIN
 
 // ---- lanes of the same width ----
@@ -233,5 +235,7 @@ struct native_binary<widening_mul_f, u64x4, u32x4, u32x4> {
 };
 
 QL_NAMESPACE_END
+
+#endif
 
 #endif

@@ -6,6 +6,8 @@
 
 #include "avx2.h"
 
+#if QL_FORM == QL_FORM_AVX512
+
 #pragma GCC diagnostic push
 #pragma GCC diagnostic ignored "-Wsign-conversion"  // in the macros that g++ makes of intrinsics at -O0
 
@@ -323,5 +325,7 @@ struct native_binary<widening_mul_f, u64x8, u32x8, u32x8> {
 QL_NAMESPACE_END
 
 #pragma GCC diagnostic pop
+
+#endif
 
 #endif

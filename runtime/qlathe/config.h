@@ -13,7 +13,10 @@
 
 // Every instruction set has an inline namespace of its own: two emitted models in one program, compiled with different
 // flags, must not share inline functions.
-#if defined(QL_FORM_REFERENCE)
+#if defined(QL_FORM_SCALARS_ONLY)
+#define QL_FORM QL_FORM_SCALARS
+#define QL_ISA scalars
+#elif defined(QL_FORM_REFERENCE)
 #define QL_FORM QL_FORM_REFERENCE_VECTORS
 #define QL_ISA reference
 #elif defined(__GNUC__) && defined(__AVX512F__) && defined(__AVX512BW__) && defined(__AVX512DQ__) && \
@@ -68,7 +71,7 @@
 #define QL_UNROLL
 #endif
 
-#define QL_NAMESPACE_BEGIN namespace ql { inline namespace QL_ISA {
+#define QL_NAMESPACE_BEGIN namespace qlathe_rt { inline namespace QL_ISA {
 #define QL_NAMESPACE_END } }
 
 QL_NAMESPACE_BEGIN

@@ -5,6 +5,8 @@
 
 #include "scalar_float.h"
 
+#if QL_FORM != QL_FORM_SCALARS
+
 QL_NAMESPACE_BEGIN
 
 template <class V>
@@ -307,5 +309,7 @@ struct shuffle_by_lanes {
 };
 
 QL_NAMESPACE_END
+
+#endif
 
 #endif

@@ -4,6 +4,8 @@
 
 #include "wide.h"
 
+#if QL_FORM >= QL_FORM_GNU_VECTORS
+
 QL_NAMESPACE_BEGIN
 
 template <class To, class From>
@@ -121,5 +123,7 @@ struct native_binary<max_f, V, V, V> {
 };
 
 QL_NAMESPACE_END
+
+#endif
 
 #endif

@@ -5,6 +5,8 @@
 
 #include "scalar_float.h"
 
+#if QL_FORM >= QL_FORM_GNU_VECTORS
+
 QL_NAMESPACE_BEGIN
 
 template <class H>
@@ -120,5 +122,7 @@ struct halves<wide<H2> > {
 };
 
 QL_NAMESPACE_END
+
+#endif
 
 #endif

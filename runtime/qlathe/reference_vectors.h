@@ -5,6 +5,8 @@
 
 #include "generic.h"
 
+#if QL_FORM == QL_FORM_REFERENCE_VECTORS
+
 QL_NAMESPACE_BEGIN
 
 template <class T, int N>
@@ -133,5 +135,7 @@ template <class F, class R, class A>
 struct reduce_op : reduce_by_lanes<F, R, A> {};
 
 QL_NAMESPACE_END
+
+#endif
 
 #endif

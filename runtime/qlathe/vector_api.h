@@ -4,6 +4,8 @@
 
 #include "generic.h"
 
+#if QL_FORM != QL_FORM_SCALARS
+
 QL_NAMESPACE_BEGIN
 
 // Memory. Pointers need no alignment beyond that of their element.
@@ -128,5 +130,7 @@ QL_INLINE typename vec_of<typename vec_info<V>::elem, 2 * vec_info<V>::lanes>::t
 }
 
 QL_NAMESPACE_END
+
+#endif
 
 #endif

@@ -5,6 +5,8 @@
 #include "generic.h"
 #include "gnu_vectors.h"
 
+#if QL_FORM >= QL_FORM_GNU_VECTORS
+
 QL_NAMESPACE_BEGIN
 
 template <class F, class R, class A>
@@ -198,5 +200,7 @@ struct bits_as_op<wide<To>, wide<From>, false> {
   }
 };
 QL_NAMESPACE_END
+
+#endif
 
 #endif

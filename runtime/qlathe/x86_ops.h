@@ -4,6 +4,8 @@
 
 #include "gnu_ops.h"
 
+#if QL_FORM == QL_FORM_AVX2 || QL_FORM == QL_FORM_AVX512
+
 QL_NAMESPACE_BEGIN
 
 // R = CALL((M)a, (M)b) for vectors V; M is the intrinsic's register type.
@@ -59,5 +61,7 @@ QL_INLINE i32 first_32(__m128i v) { return _mm_cvtsi128_si32(v); }
 QL_INLINE i64 first_64(__m128i v) { return _mm_cvtsi128_si64(v); }
 
 QL_NAMESPACE_END
+
+#endif
 
 #endif
