@@ -1,0 +1,119 @@
+#include "frontend/numerics/requant_formula.h"
+
+#include <algorithm>
+
+namespace qlathe {
+
+const char* name(RequantFormula formula) {
+  static constexpr const char* kNames[] = {"fp32 fma with magic constant",
+                                           "fp32 fma",
+                                           "fp32 multiply",
+                                           "fp64 fma with magic constant",
+                                           "fp64 fma",
+                                           "64-bit integer",
+                                           "as stated"};
+  return kNames[static_cast<int>(formula)];
+}
+
+int64_t evaluate(RequantFormula formula, const RequantConstants& c, int64_t acc) {
+  QL_CHECK(formula != RequantFormula::kReference, "the stated requantization has no constants");
+  const int64_t raw = requant::dispatch(formula, int64_t{0}, [&](auto f) { return decltype(f)::raw(c, acc); });
+  return std::clamp<int64_t>(raw, c.lo, c.hi);
+}
+
+namespace requant {
+namespace {
+
+bool is_integer(double x) { return x == std::nearbyint(x); }
+
+}  // namespace
+
+std::string unusable(RequantFormula formula, const Affine& line) {
+  if (!std::isfinite(line.slope) || !std::isfinite(line.offset)) return "the line it follows is not known";
+  const bool whole_offset = formula == RequantFormula::kF32Magic || formula == RequantFormula::kF64Magic ||
+                            formula == RequantFormula::kF32Mul;
+  if (whole_offset && !is_integer(line.offset)) return "the offset is not an integer";
+  const double limit = formula == RequantFormula::kF32Magic ? 0x1p21 : 0x1p29;
+  if (std::fabs(line.offset) > limit) return "the offset is too large";
+  if (std::fabs(line.slope) > 0x1p30) return "the multiplier is too large";
+  const bool f32 =
+      formula == RequantFormula::kF32Magic || formula == RequantFormula::kF32Fma || formula == RequantFormula::kF32Mul;
+  if (f32 && line.slope != 0 && std::fabs(line.slope) < 0x1p-100) return "the multiplier is too small";
+  if (formula == RequantFormula::kI64 && line.slope != 0 && std::fabs(line.slope) < 0x1p-31)
+    return "the multiplier is too small";
+  return "";
+}
+
+RequantConstants nearest_constants(RequantFormula formula, const Affine& line, int32_t lo, int32_t hi) {
+  RequantConstants c;
+  c.lo = lo, c.hi = hi;
+  switch (formula) {
+    case RequantFormula::kF32Magic:
+      c.m32 = static_cast<float>(line.slope);
+      c.b32 = kMagic32 + static_cast<float>(line.offset);
+      break;
+    case RequantFormula::kF32Fma:
+      c.m32 = static_cast<float>(line.slope);
+      c.b32 = static_cast<float>(line.offset);
+      break;
+    case RequantFormula::kF32Mul:
+      c.m32 = static_cast<float>(line.slope);
+      c.zero_point = static_cast<int32_t>(line.offset);
+      break;
+    case RequantFormula::kF64Magic:
+      c.m64 = line.slope;
+      c.b64 = kMagic64 + line.offset;
+      break;
+    case RequantFormula::kF64Fma:
+      c.m64 = line.slope;
+      c.b64 = line.offset;
+      break;
+    case RequantFormula::kI64: {
+      const QuantizedMultiplier m = quantize_multiplier(line.slope);
+      const double whole = std::floor(line.offset);
+      c.mantissa = m.mantissa;
+      c.shift = 31 - m.shift;
+      c.zero_point = static_cast<int32_t>(whole);
+      // Half up is the half in the rounding constant, which carries the offset's fraction too.
+      c.rounding = static_cast<int64_t>(std::ldexp(0.5 + (line.offset - whole), c.shift));
+      break;
+    }
+    case RequantFormula::kReference:
+      break;
+  }
+  return c;
+}
+
+bool move_multiplier(RequantFormula formula, RequantConstants& c, int steps) {
+  if (formula == RequantFormula::kI64) {
+    c.mantissa += steps;
+    return c.mantissa >= 0;
+  }
+  if (formula == RequantFormula::kF64Magic || formula == RequantFormula::kF64Fma) {
+    const int64_t bits = std::bit_cast<int64_t>(c.m64) + steps;
+    c.m64 = std::bit_cast<double>(std::max<int64_t>(bits, 0));
+    return bits >= 0 && std::isfinite(c.m64);
+  }
+  const int64_t bits = int64_t{std::bit_cast<int32_t>(c.m32)} + steps;
+  c.m32 = std::bit_cast<float>(static_cast<int32_t>(std::max<int64_t>(bits, 0)));
+  return bits >= 0 && std::isfinite(c.m32);
+}
+
+bool has_free_offset(RequantFormula formula) { return formula == RequantFormula::kF32Fma; }
+
+void move_offset(RequantFormula formula, RequantConstants& c, int steps) {
+  if (formula != RequantFormula::kF32Fma) return;
+  for (; steps > 0; --steps)
+    c.b32 = std::nextafter(c.b32, INFINITY);
+  for (; steps < 0; ++steps)
+    c.b32 = std::nextafter(c.b32, -INFINITY);
+}
+
+void mirror(RequantConstants& c) {
+  c.m32 = -c.m32;
+  c.m64 = -c.m64;
+  c.mantissa = -c.mantissa;
+}
+
+}  // namespace requant
+}  // namespace qlathe
