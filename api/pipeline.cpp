@@ -1,0 +1,199 @@
+#include "api/pipeline.h"
+
+#include <algorithm>
+#include <cstring>
+#include <fstream>
+
+#include "frontend/formats/arrays/array_file.h"
+#include "frontend/formats/graph_file.h"
+#include "frontend/rules/brevitas_sites.h"
+
+namespace qlathe {
+namespace {
+
+/// The first bytes of a file, to tell its format.
+Result<std::string> read_beginning(const std::string& path) {
+  std::ifstream in(path, std::ios::binary);
+  if (!in) return Status::user({path, "", ""}, "the file cannot be opened", "check the path and its permissions");
+  std::string text(4096, '\0');
+  in.read(text.data(), static_cast<std::streamsize>(text.size()));
+  text.resize(static_cast<size_t>(in.gcount()));
+  if (text.empty())
+    return Status::user({path, "", ""}, "the file is empty or a folder",
+                        "give a model: a spec (.json) or a graph (.qir)");
+  return text;
+}
+
+/// The sites of a layer of the spec, under the layer's own block.
+Result<std::vector<BrevitasTarget>> layer_targets(const Graph& graph, const JsonDocument& document,
+                                                  const LayerRule& layer) {
+  QL_ASSIGN(const BrevitasRule rule, read_brevitas_rule(document, *layer.json, layer.node));
+  std::vector<BrevitasTarget> targets;
+  for (const BrevitasSite& site : brevitas_sites(graph)) {
+    if (site.kind == BrevitasSite::Kind::kInput) continue;
+    if (graph.nodes[static_cast<size_t>(site.index)].origin.name == layer.node) targets.push_back({site, rule});
+  }
+  if (targets.empty()) {
+    return Status::user({"", layer.node, "quantization"}, "this node has nothing that can be quantized",
+                        "move the block to a linear, conv or activation node");
+  }
+  return targets;
+}
+
+}  // namespace
+
+Result<SourceModel> read_model(const std::string& path) {
+  QL_ASSIGN(const std::string beginning, read_beginning(path));
+  SourceModel model;
+  model.path = path;
+  const size_t first = beginning.find_first_not_of(" \t\r\n\xef\xbb\xbf");
+  if (first != std::string::npos && beginning[first] == '{') {
+    QL_ASSIGN(model.spec, read_spec(path));
+    model.graph = model.spec->graph;
+    return model;
+  }
+  if (beginning.find('\0') != std::string::npos) {
+    return Status::user({path, "", ""}, "the file is not a model of a known format",
+                        "give a spec (.json) or a graph in text form (.qir)");
+  }
+  QL_ASSIGN(model.graph, load_graph(path));
+  return model;
+}
+
+Result<std::optional<RuleList>> read_rules_for(const SourceModel& model, const std::string& rules_path) {
+  if (!rules_path.empty()) {
+    QL_ASSIGN(RuleList rules, read_rules_file(rules_path));
+    return std::optional<RuleList>(std::move(rules));
+  }
+  if (model.spec && model.spec->rules != nullptr) {
+    QL_ASSIGN(RuleList rules, read_rules(model.spec->document, *model.spec->rules));
+    return std::optional<RuleList>(std::move(rules));
+  }
+  return std::optional<RuleList>();
+}
+
+Result<CalibrationBatches> read_batches(const Graph& graph, const std::string& path) {
+  QL_ASSIGN(const std::unique_ptr<ArrayFile> file, open_arrays(path));
+  CalibrationBatches batches;
+  Status problems;
+  for (size_t i = 0; i < graph.inputs.size(); i++) {
+    const Tensor& input = graph[graph.inputs[i]];
+    const auto set = [&](size_t batch, HostTensor value) {
+      if (i == 0) batches.resize(std::max(batches.size(), batch + 1));
+      if (batch < batches.size()) batches[batch].push_back(std::move(value));
+    };
+    size_t count = 0;
+    if (file->find(input.name) != nullptr) {
+      QL_ASSIGN(const HostTensor all, file->read(input.name));
+      Shape wanted = input.shape();
+      const bool batched = all.rank() == static_cast<int>(wanted.size()) + 1 &&
+                           std::equal(wanted.begin(), wanted.end(), all.shape().begin() + 1);
+      if (all.type() != input.type.type || (!batched && all.shape() != wanted)) {
+        problems.merge(Status::user({path, input.name, ""},
+                                    std::string("is ") + name(all.type()) + "[" + to_string(all.shape()) +
+                                        "], the model takes " + name(input.type.type) + "[" + to_string(wanted) + "]",
+                                    "give one array of shape [batches]x" + to_string(wanted)));
+        continue;
+      }
+      count = batched ? static_cast<size_t>(all.shape()[0]) : 1;
+      for (size_t b = 0; b < count; b++) {
+        HostTensor one(all.type(), wanted);
+        std::memcpy(one.bytes(), all.bytes() + b * one.byte_size(), one.byte_size());
+        set(b, std::move(one));
+      }
+    } else {
+      for (; file->find(input.name + "_" + std::to_string(count)) != nullptr; count++) {
+        const std::string array = input.name + "_" + std::to_string(count);
+        QL_ASSIGN(HostTensor one, file->read(array));
+        if (one.type() != input.type.type || one.shape() != input.shape()) {
+          problems.merge(Status::user({path, array, ""}, std::string("is ") + name(one.type()) + "[" +
+                                                             to_string(one.shape()) + "], the model takes " +
+                                                             name(input.type.type) + "[" + to_string(input.shape()) +
+                                                             "]"));
+          break;
+        }
+        set(count, std::move(one));
+      }
+    }
+    if (count == 0 && problems.ok()) {
+      problems.merge(Status::user({path, input.name, ""}, "has no batches for this input",
+                                  "add an array '" + input.name + "' of shape [batches]x" + to_string(input.shape()) +
+                                      ", or arrays '" + input.name + "_0', '" + input.name + "_1', ..."));
+    }
+    if (i > 0 && problems.ok() && count != batches.size()) {
+      problems.merge(Status::user({path, input.name, ""}, "has " + std::to_string(count) + " batches, '" +
+                                                              graph[graph.inputs[0]].name + "' has " +
+                                                              std::to_string(batches.size())));
+    }
+  }
+  if (!problems.ok()) return problems;
+  return batches;
+}
+
+Result<QuantizedModel> quantize_model(const SourceModel& model, const QuantizeInputs& inputs, Executor& executor,
+                                      const StageProgress& progress) {
+  QuantizedModel out;
+  QL_ASSIGN(std::optional<RuleList> rules, read_rules_for(model, inputs.rules));
+  out.graph = model.graph;
+  CalibrationBatches batches;
+  if (!inputs.calibration.empty()) {
+    QL_ASSIGN(batches, read_batches(model.graph, inputs.calibration));
+  }
+
+  std::vector<BrevitasTarget> targets;
+  if (rules) {
+    QL_ASSIGN(targets, brevitas_targets(out.graph, *rules));
+  }
+  if (model.spec) {
+    for (const LayerRule& layer : model.spec->layer_rules) {
+      QL_ASSIGN(std::vector<BrevitasTarget> own, layer_targets(out.graph, *model.spec->document, layer));
+      targets.insert(targets.end(), own.begin(), own.end());
+    }
+  }
+  if (!targets.empty()) {
+    QL_ASSIGN(BrevitasResult brevitas, quantize_brevitas(out.graph, targets, batches, executor));
+    out.graph = std::move(brevitas.graph);
+    out.brevitas = std::move(brevitas.activations);
+    out.has_rules = true;
+  }
+  if (!rules) return out;
+
+  out.has_rules = true;
+  out.rules = std::move(*rules);
+  QuantizeOptions options;
+  options.allow_extra_params = inputs.allow_extra_params;
+  if (!inputs.statistics.empty()) {
+    QL_ASSIGN(out.statistics, read_statistics_file(inputs.statistics));
+    options.statistics = &out.statistics;
+  } else if (!batches.empty()) {
+    CalibrateOptions calibration;
+    calibration.quantize = options;
+    calibration.progress = [&](size_t done, size_t total) {
+      if (progress) progress("calibrating", done, total);
+    };
+    QL_ASSIGN(out.statistics, calibrate(out.graph, out.rules, batches_of(batches), executor, calibration));
+    options.statistics = &out.statistics;
+  }
+  QL_ASSIGN(QuantizedGraph quantized, quantize(out.graph, out.rules, options));
+  out.graph = std::move(quantized.graph);
+  out.matches = std::move(quantized.matches);
+  out.ops = std::move(quantized.ops);
+  for (const int rule : out.matches.unused_rules) {
+    const Rule& unused = out.rules.rules[static_cast<size_t>(rule)];
+    if (unused.type != "QuantizationRule") continue;
+    out.warnings.push_back(unused.place.file + ": " + unused.place.node + ": module_path '" + unused.module_path +
+                           "' takes no op");
+  }
+  return out;
+}
+
+Result<Graph> canonical_graph(Graph graph, const PassObserver& observer) {
+  return run_passes(std::move(graph), lowering_passes(), observer);
+}
+
+Result<std::unique_ptr<Executable>> CompilingExecutor::prepare(const Graph& graph) {
+  QL_ASSIGN(const Graph canonical, canonical_graph(graph));
+  return native_.prepare(canonical);
+}
+
+}  // namespace qlathe
