@@ -7,7 +7,7 @@
 #include "schedule/kernel.h"
 #include "schedule/lower/contraction_plan.h"
 #include "schedule/lower/flat_operands.h"
-#include "schedule/lower/halide_algebra.h"
+#include "schedule/halide_algebra.h"
 #include "schedule/lower/steps.h"
 
 namespace qlathe {

@@ -7,7 +7,7 @@
 #include "frontend/numerics/convert.h"
 #include "frontend/numerics/elementary.h"
 #include "frontend/numerics/power_of_two.h"
-#include "schedule/lower/halide_algebra.h"
+#include "schedule/halide_algebra.h"
 
 namespace qlathe {
 namespace {
@@ -156,6 +156,7 @@ FlightValue dequantize(const StepContext& c) {
   return rounded(c, x.expr * to_float(c.a(0)).expr, x.bound * c.a(0).bound * (1 + 1e-6));
 }
 
+/// Under strict_float Halide's <= and >= are true with NaN (it negates > and <), so they are never used on floats.
 template <class Op>
 FlightValue compare(const StepContext& c, Op op) {
   Expr x = c.v.expr, y = c.a().expr;
@@ -178,7 +179,7 @@ FlightValue lookup(const StepContext& c) {
 }
 
 FlightValue neg(const StepContext& c) {
-  if (is_float(c.v.type)) return rounded(c, -c.v.expr, c.v.bound);
+  if (is_float(c.v.type)) return rounded(c, el::negate<A>(c.v.expr), c.v.bound);
   return {wrapping(Halide::Internal::make_zero(c.v.expr.type()), c.v.expr, [](Expr x, Expr y) { return x - y; }),
           c.step.type, c.v.bound};
 }
@@ -270,9 +271,10 @@ const std::map<std::string, Apply>& table() {
       {"softplus", unary([](Expr x) { return el::softplus<A>(x); })},
       {"elu", [](const StepContext& c) { return rounded(c, el::elu<A>(c.v.expr, static_cast<float>(c.step.alpha))); }},
       {"less", [](const StepContext& c) { return compare(c, [](Expr x, Expr y) { return x < y; }); }},
-      {"less_equal", [](const StepContext& c) { return compare(c, [](Expr x, Expr y) { return x <= y; }); }},
+      {"less_equal", [](const StepContext& c) { return compare(c, [](Expr x, Expr y) { return x < y || x == y; }); }},
       {"greater", [](const StepContext& c) { return compare(c, [](Expr x, Expr y) { return x > y; }); }},
-      {"greater_equal", [](const StepContext& c) { return compare(c, [](Expr x, Expr y) { return x >= y; }); }},
+      {"greater_equal",
+       [](const StepContext& c) { return compare(c, [](Expr x, Expr y) { return x > y || x == y; }); }},
       {"equal", [](const StepContext& c) { return compare(c, [](Expr x, Expr y) { return x == y; }); }},
       {"not_equal", [](const StepContext& c) { return compare(c, [](Expr x, Expr y) { return x != y; }); }},
       {"and",

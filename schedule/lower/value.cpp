@@ -5,7 +5,7 @@
 
 #include "frontend/ir/result.h"
 #include "frontend/numerics/convert.h"
-#include "schedule/lower/halide_algebra.h"
+#include "schedule/halide_algebra.h"
 
 namespace qlathe {
 namespace {
