@@ -148,6 +148,8 @@ void add_minifloats(std::vector<Quantizer>& out) {
         out.push_back(q);
         q.statistic = Statistic::kAbsMax;
         for (Search search : {Search::kNone, Search::kMse}) {
+          // The plain e5m2 format has no searched weight quantizers.
+          if (search == Search::kMse && role == Role::kWeight && !e4m3 && flavour == Flavour::kPlain) continue;
           const std::string end = search == Search::kMse ? "MSE" : "";
           q.scale_search = search;
           q.granularity = Granularity::kTensor;
