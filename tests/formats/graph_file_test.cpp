@@ -1,5 +1,7 @@
 #include "frontend/formats/graph_file.h"
 
+#include <fstream>
+
 #include "frontend/ir/text.h"
 #include "tests/formats/array_samples.h"
 
@@ -35,6 +37,24 @@ TEST(GraphFile, NamesTheMissingArrayFile) {
   EXPECT_EQ(load_graph_text("g", "qlathe_graph 1 \"g\" const %c: int8[20] = array").status().text(),
             "g:1:26: c: stands in another file, which the text does not name; add a line arrays \"file.npz\" below the "
             "first");
+}
+
+TEST(GraphFile, ReadsTheDocumentedExample) {
+  std::ifstream in(QLATHE_SOURCE_DIR "/docs/spec.md");
+  std::string text;
+  bool inside = false;
+  for (std::string line; std::getline(in, line);) {
+    if (line == "```") inside = false;
+    if (line.starts_with("qlathe_graph 1")) inside = true;
+    if (inside) text += line + "\n";
+  }
+  TemporaryFolder folder;
+  ASSERT_TRUE(
+      write_npz(folder / "perceptron.qlir.npz", {{"linear1/kernel", HostTensor(ValueType::kF32, {16, 64})}}).ok());
+  auto graph = load_graph_text(folder / "perceptron.qlir", text);
+  ASSERT_TRUE(graph.ok()) << graph.status().text() << text;
+  EXPECT_EQ(graph->nodes.size(), 2u);
+  EXPECT_EQ(graph->nodes[0].origin.module_path, "linear1");
 }
 
 }  // namespace

@@ -158,14 +158,16 @@ class ModelReader {
       }
     }
     if (inputs->empty()) model_.problem("inputs", "there is none");
+    if (inputs->size() > 1) last_.clear();  // the first node has to say which one it reads
   }
 
   void add_input(const std::string& name, const TensorType& type, const JsonValue& at) {
     if (define(name, kNone, at)) builder_.values[name] = builder_.graph.add_input(name, type);
-    last_ = name;
   }
 
+  /// Makes a name known; kNone for what has a problem of its own.
   bool define(const std::string& name, TensorId id, const JsonValue& at) {
+    last_ = name;
     if (builder_.values.emplace(name, id).second) return true;
     model_.problem_at(at, "", "the name " + in_quotes(name) + " is used twice", "give every input and node its own id");
     return false;
@@ -250,7 +252,8 @@ class ModelReader {
     const JsonValue* inputs = node.fields.find("inputs");
     if (!inputs) {
       if (last_.empty()) {
-        node.problem("inputs", "is missing, and there is nothing before this node");
+        node.problem("inputs",
+                     "is missing; only a node after another, or the first one after a single input, may leave it out");
         return false;
       }
       return add_operand(node, last_, value);
