@@ -104,9 +104,20 @@ ContractionSpec matrix_vector(ValueType lhs, ValueType rhs, ValueType accumulato
   return s;
 }
 
+/// 8-bit depthwise convolution of `channels`, then bytes again.
+ContractionSpec depthwise(int64_t size, int64_t kernel, int64_t channels) {
+  ContractionSpec s = conv(size, kernel, channels, channels);
+  s = to_bytes(s);
+  s.n = 1;
+  s.label = "depthwise " + std::to_string(kernel) + "x" + std::to_string(kernel) + " " + std::to_string(size) + "^2x" +
+            std::to_string(channels);
+  return s;
+}
+
 struct Line {
   ContractionSpec spec;
   bool bandwidth = false;
+  bool depthwise = false;
 };
 
 int main_of(int argc, char** argv) {
@@ -129,6 +140,9 @@ int main_of(int argc, char** argv) {
       {to_bytes(dense(8, 64, 16))},
       {to_bytes(conv(26, 3, 1, 8))},
       {to_bytes(conv(112, 3, 3, 32))},
+      {depthwise(112, 3, 96), false, true},
+      {depthwise(28, 5, 240), false, true},
+      {depthwise(14, 3, 512), false, true},
       {matrix_vector(V::kU8, V::kI8, V::kI32, 1), true},
       {matrix_vector(V::kU8, V::kI4, V::kI32, 1), true},
       {matrix_vector(V::kU8, V::kI4, V::kI32, 128), true},
@@ -140,7 +154,7 @@ int main_of(int argc, char** argv) {
   for (const Line& line : all) {
     if (line.spec.label.find(filter) == std::string::npos) continue;
     lines.push_back(line);
-    cases.push_back(make_contraction(line.spec, 7));
+    cases.push_back(line.depthwise ? make_depthwise(line.spec, 7) : make_contraction(line.spec, 7));
   }
   const auto loaded = load_nodes(cases, *target);
   if (!loaded.ok()) {

@@ -2,13 +2,12 @@
 // channels stays in registers while the reduction runs over packed weights; the epilogue is applied to the tile. Windows
 // are read in place, without an im2col copy.
 #include <cstring>
-#include <functional>
 
+#include "schedule/halide_algebra.h"
 #include "schedule/kernel.h"
 #include "schedule/lower/contraction_plan.h"
 #include "schedule/lower/flat_operands.h"
-#include "schedule/halide_algebra.h"
-#include "schedule/lower/steps.h"
+#include "schedule/lower/product_epilogue.h"
 
 namespace qlathe {
 namespace {
@@ -22,19 +21,6 @@ using Halide::TailStrategy;
 using Halide::Var;
 
 int32_t i32(int64_t value) { return static_cast<int32_t>(value); }
-
-/// A readable parameter name for a step's operand.
-std::string operand_name(const std::vector<PointwiseStep>& steps, int64_t input) {
-  for (const PointwiseStep& step : steps) {
-    for (size_t i = 0; i < step.operands.size(); i++) {
-      if (step.operands[i] != input) continue;
-      if (step.op == "quantize" || step.op == "dequantize") return i == 0 ? "scale" : "zero_point";
-      if (step.op == "requantize") return i == 0 ? "multiplier" : i == 1 ? "shift" : "zero_point";
-      return step.op == "mul" ? "factor" : step.op == "add" ? "addend" : "operand";
-    }
-  }
-  return "operand";
-}
 
 /// Loop variables of the result: absent ones (extent 1) are the constant 0.
 struct Coordinates {
@@ -243,7 +229,15 @@ class ContractionBuilder {
   }
   FlightValue operand(size_t slot, const Expr& block) const {
     static const char* const kNames[] = {"lhs", "rhs", "lhs_zero_point", "rhs_zero_point", "lhs_scale", "rhs_scale"};
-    return operands_.at(c_.node.inputs[slot], kNames[slot], shape(), result_coordinates(), reduction().blocks, block);
+    // Blocks are one more axis in front.
+    const Shape& full = c_.in(slot).shape();
+    std::vector<int64_t> extents = shape().grouped(Shape(full.begin() + 1, full.end()));
+    std::vector<int64_t> result = shape().grouped_result();
+    std::vector<Expr> at = result_coordinates();
+    extents.insert(extents.begin(), full[0]);
+    result.insert(result.begin(), reduction().blocks);
+    at.insert(at.begin(), block);
+    return operands_.at(c_.node.inputs[slot], kNames[slot], extents, result, at);
   }
   /// Coordinates over {groups.., G, N}.
   std::vector<Expr> result_coordinates() const {
@@ -372,18 +366,9 @@ class ContractionBuilder {
     return value;
   }
 
-  /// float(acc) * lhs_scale * rhs_scale, two roundings in the stated order.
   FlightValue scaled(const Expr& accumulator, const Expr& block) const {
-    Expr value = plan_.float_sum ? accumulator : cast<float>(accumulator);
-    double bound = plan_.accumulator_bound;
-    const bool lhs_first = attrs_.scale_order == ScaleOrder::kLhsFirst;
-    for (size_t slot : {lhs_first ? kLhsScale : kRhsScale, lhs_first ? kRhsScale : kLhsScale}) {
-      if (!c_.has(slot)) continue;
-      const FlightValue scale = to_float(operand(slot, block));
-      value = value * scale.expr;
-      bound *= scale.bound;
-    }
-    return {value, ValueType::kF32, bound};
+    return scale_product(c_, {accumulator, plan_.accumulator, plan_.accumulator_bound}, attrs_.scale_order,
+                         [&](size_t slot, const std::string&) { return operand(slot, block); });
   }
 
   Result<Expr> epilogue() {
@@ -403,17 +388,14 @@ class ContractionBuilder {
     } else {
       value = {corrected(accumulator_(here), 0), plan_.accumulator, plan_.accumulator_bound};
     }
-    StepOperands operands;
-    operands.at = [this](int64_t input) {
-      return operands_.at(c_.node.inputs[static_cast<size_t>(input)], operand_name(plan_.steps, input), shape(),
-                          result_coordinates(), 0, 0);
-    };
-    operands.table = [this](int64_t input, Expr index) {
-      return operands_.table(c_.node.inputs[static_cast<size_t>(input)], index);
-    };
-    auto result = apply_steps(value, plan_.steps, operands);
-    if (!result.ok()) return result.status().at(c_.place());
-    return store_value(*result);
+    return finish_product(
+        c_, value, plan_.steps,
+        [&](size_t input, const std::string& parameter) {
+          const TensorId id = c_.node.inputs[input];
+          return operands_.at(id, parameter, shape().grouped(c_.in(input).shape()), shape().grouped_result(),
+                              result_coordinates());
+        },
+        [&](size_t input, const Expr& index) { return operands_.table(c_.node.inputs[input], index); });
   }
 
   void schedule() {

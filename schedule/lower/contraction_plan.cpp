@@ -4,6 +4,8 @@
 #include <cmath>
 #include <limits>
 
+#include "schedule/lower/product_epilogue.h"
+
 namespace qlathe {
 namespace {
 
@@ -69,12 +71,6 @@ const HostTensor* leading_bias(const LoweringContext& c, const ContractionPlan& 
   const int64_t g = extents[extents.size() - 2], n = extents.back();
   if ((g != 1 && g != plan.shape.groups_n) || (n != 1 && n != plan.shape.n)) return nullptr;
   return bias.data.get();
-}
-
-/// The largest |element| an integer operand can have, less a zero point in the type's range.
-double magnitude(ValueType type, bool zero_point) {
-  const double lo = static_cast<double>(info(type).min), hi = static_cast<double>(info(type).max);
-  return zero_point ? hi - lo : std::max(-lo, hi);
 }
 
 void choose_operand_storage(ContractionPlan& plan) {
@@ -257,21 +253,11 @@ Result<ContractionPlan> plan_contraction(const LoweringContext& c) {
     if (bias != nullptr) plan.steps.erase(plan.steps.begin());
     if (is_integer(plan.rhs_type)) make_initial(plan, bias);
   }
-  plan.accumulator_bound = std::numeric_limits<double>::infinity();
-  if (!plan.float_sum && is_integer(plan.lhs_type) && is_integer(plan.rhs_type)) {
-    plan.accumulator_bound = magnitude(plan.lhs_type, c.has(kLhsZeroPoint)) *
-                             magnitude(plan.rhs_type, c.has(kRhsZeroPoint)) *
-                             static_cast<double>(reduction.run * reduction.positions());
-    if (bias != nullptr) {
-      double most = 0;
-      for (int64_t i = 0; i < bias->size(); i++)
-        most = std::max(most, std::abs(static_cast<double>(bias->int_at(i))));
-      plan.accumulator_bound += most;
-    }
-    // Beyond the type's range the sum wraps, and any value of the type is possible.
-    const double limit = plan.accumulator == ValueType::kI32 ? 0x1p31 : 0x1p63;
-    plan.accumulator_bound = std::min(plan.accumulator_bound, limit);
-  }
+  double added = 0;
+  for (int64_t i = 0; bias != nullptr && i < bias->size(); i++)
+    added = std::max(added, std::abs(static_cast<double>(bias->int_at(i))));
+  plan.accumulator_bound = product_bound(plan.lhs_type, c.has(kLhsZeroPoint), plan.rhs_type, c.has(kRhsZeroPoint),
+                                         reduction.run * reduction.positions(), added, plan.accumulator);
   return plan;
 }
 

@@ -61,13 +61,9 @@ FlightValue FlatOperands::value(TensorId id, const Halide::Expr& stored) {
   return out;
 }
 
-FlightValue FlatOperands::at(TensorId id, const std::string& name, const ContractionShape& shape,
-                             const std::vector<Halide::Expr>& coordinates, int64_t blocks, const Halide::Expr& block) {
-  const Shape& full = context_.graph[id].shape();
-  const Shape of_result = blocks > 0 ? Shape(full.begin() + 1, full.end()) : full;
-  const std::vector<int64_t> extents = shape.grouped(of_result), result = shape.grouped_result();
+FlightValue FlatOperands::at(TensorId id, const std::string& name, const std::vector<int64_t>& extents,
+                             const std::vector<int64_t>& result, const std::vector<Halide::Expr>& coordinates) {
   Halide::Expr index = 0;
-  if (blocks > 0 && full[0] > 1) index = block;
   for (size_t d = 0; d < extents.size(); d++) {
     if (extents[d] == 1) continue;
     Halide::Expr i = coordinates[d];

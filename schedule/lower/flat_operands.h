@@ -5,7 +5,7 @@
 #include <vector>
 
 #include "schedule/kernel.h"
-#include "schedule/lower/contraction_shape.h"
+#include "schedule/lower/lowering.h"
 #include "schedule/lower/steps.h"
 
 namespace qlathe {
@@ -19,10 +19,9 @@ class FlatOperands {
   Halide::ImageParam constant(const PackedConstant& packed, int index, const std::string& name);
   Halide::ImageParam temporary(ValueType type, int64_t elements, int index, const std::string& name);
 
-  /// Operand `id` at result coordinates over {groups.., G, N}, broadcast. With `blocks` > 0 the operand has a leading axis
-  /// of 1 or `blocks`, indexed by `block`.
-  FlightValue at(TensorId id, const std::string& name, const ContractionShape& shape,
-                 const std::vector<Halide::Expr>& coordinates, int64_t blocks, const Halide::Expr& block);
+  /// Operand `id`, of row-major `extents`, at these coordinates of a result of `result` extents, broadcast.
+  FlightValue at(TensorId id, const std::string& name, const std::vector<int64_t>& extents,
+                 const std::vector<int64_t>& result, const std::vector<Halide::Expr>& coordinates);
   /// Element `index` of a table operand.
   FlightValue table(TensorId id, const Halide::Expr& index);
 

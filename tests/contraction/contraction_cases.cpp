@@ -39,66 +39,126 @@ HostTensor random_tensor(ValueType type, const Shape& shape, std::mt19937& rng) 
 
 }  // namespace
 
-NodeCase make_contraction(const ContractionSpec& s, uint32_t seed) {
-  std::mt19937 rng(seed);
-  NodeCase out;
-  out.label = s.label;
-  Graph& g = out.graph;
-  Shape lhs = {s.batch, s.images}, rhs = {s.batch, s.groups, s.n}, result = {s.batch, s.images};
-  for (size_t i = 0; i < s.spatial.size(); i++) {
-    const Window& w = s.windows[i];
-    lhs.push_back(s.spatial[i]);
-    rhs.push_back(w.kernel);
-    result.push_back((s.spatial[i] - ((w.kernel - 1) * w.dilation + 1)) / w.stride + 1);
+namespace {
+
+/// Adds operands to a graph of one node.
+class CaseBuilder {
+ public:
+  CaseBuilder(const ContractionSpec& spec, uint32_t seed, Shape result)
+      : spec_(spec), rng_(seed), result_(std::move(result)) {
+    out_.label = spec.label;
   }
-  lhs.insert(lhs.end(), {s.groups, s.k});
-  rhs.push_back(s.k);
-  result.insert(result.end(), {s.groups, s.n});
-  const auto input = [&](const char* name, HostTensor value, bool constant) {
-    if (constant) return g.add_constant(name, std::move(value));
-    const TensorId id = g.add_input(name, {value.type(), value.shape()});
-    out.inputs.push_back(std::move(value));
-    return id;
-  };
-  const auto operand = [&](const char* name, ContractionSpec::Operand kind, bool lhs_side, ValueType type, bool constant) {
+
+  void tensor(const char* name, ValueType type, const Shape& shape, bool constant) {
+    ids_.push_back(add(name, random_tensor(type, shape, rng_), constant));
+  }
+  /// `leading`: extent of a blocks axis in front of the result's, 0 for none.
+  void parameter(const char* name, ContractionSpec::Operand kind, bool lhs_side, ValueType type, bool constant,
+                 int64_t leading) {
     using O = ContractionSpec::Operand;
-    if (kind == O::kAbsent) return kNone;
-    Shape shape(result.size() + 1, 1);
-    if (kind == O::kPerBlock) shape[0] = s.blocks;
+    if (kind == O::kAbsent) {
+      ids_.push_back(kNone);
+      return;
+    }
+    Shape shape(result_.size(), 1);
+    const size_t channel_axes = leading > 0 ? 2 : 1;
     if (kind == O::kPerRow || (kind == O::kPerBlock && lhs_side)) {
-      for (size_t d = 0; d + 2 < result.size(); d++)
-        shape[d + 1] = result[d];
+      for (size_t d = 0; d + channel_axes < result_.size(); d++)
+        shape[d] = result_[d];
     }
     if (kind == O::kPerChannel || (kind == O::kPerBlock && !lhs_side)) {
-      shape[shape.size() - 2] = result[result.size() - 2];
-      shape.back() = result.back();
+      for (size_t d = result_.size() - channel_axes; d < result_.size(); d++)
+        shape[d] = result_[d];
     }
-    HostTensor value = random_tensor(type, shape, rng);
+    if (leading > 0) shape.insert(shape.begin(), kind == O::kPerBlock ? leading : 1);
+    HostTensor value = random_tensor(type, shape, rng_);
     if (type == ValueType::kF32) {
       for (float& v : value.as<float>())
         v = std::abs(v) * 0.01f + 0.001f;
     }
-    return input(name, std::move(value), constant);
-  };
-  std::vector<TensorId> inputs;
-  inputs.push_back(input("lhs", random_tensor(s.lhs_type, lhs, rng), false));
-  inputs.push_back(input("rhs", random_tensor(s.rhs_type, rhs, rng), s.constant_rhs));
-  inputs.push_back(operand("lhs_zp", s.lhs_zero_point, true, s.lhs_type, !s.run_time_zero_points));
-  inputs.push_back(operand("rhs_zp", s.rhs_zero_point, false, s.rhs_type, !s.run_time_zero_points));
-  inputs.push_back(operand("lhs_scale", s.lhs_scale, true, ValueType::kF32, false));
-  inputs.push_back(operand("rhs_scale", s.rhs_scale, false, ValueType::kF32, true));
-  for (const HostTensor& value : s.extra)
-    inputs.push_back(input("extra", value, true));
+    ids_.push_back(add(name, std::move(value), constant));
+  }
+  void parameters(int64_t leading) {
+    const bool constant = !spec_.run_time_zero_points;
+    parameter("lhs_zp", spec_.lhs_zero_point, true, spec_.lhs_type, constant, leading);
+    parameter("rhs_zp", spec_.rhs_zero_point, false, spec_.rhs_type, constant, leading);
+    parameter("lhs_scale", spec_.lhs_scale, true, ValueType::kF32, false, leading);
+    parameter("rhs_scale", spec_.rhs_scale, false, ValueType::kF32, true, leading);
+    for (const HostTensor& value : spec_.extra)
+      ids_.push_back(add("extra", value, true));
+  }
+  NodeCase finish(const char* op, std::shared_ptr<const OpAttrs> attrs) {
+    auto result = out_.graph.add(op, ids_, std::move(attrs), {"layer", "", "", ""});
+    QL_CHECK(result.ok(), spec_.label + ": " + result.status().text());
+    out_.graph.outputs = {*result};
+    return std::move(out_);
+  }
+
+ private:
+  TensorId add(const char* name, HostTensor value, bool constant) {
+    if (constant) return out_.graph.add_constant(name, std::move(value));
+    const TensorId id = out_.graph.add_input(name, {value.type(), value.shape()});
+    out_.inputs.push_back(std::move(value));
+    return id;
+  }
+
+  const ContractionSpec& spec_;
+  std::mt19937 rng_;
+  Shape result_;
+  NodeCase out_;
+  std::vector<TensorId> ids_;
+};
+
+int64_t positions(int64_t extent, const Window& w) {
+  return (extent - ((w.kernel - 1) * w.dilation + 1)) / w.stride + 1;
+}
+
+}  // namespace
+
+NodeCase make_contraction(const ContractionSpec& s, uint32_t seed) {
+  Shape lhs = {s.batch, s.images}, rhs = {s.batch, s.groups, s.n}, result = {s.batch, s.images};
+  for (size_t i = 0; i < s.spatial.size(); i++) {
+    lhs.push_back(s.spatial[i]);
+    rhs.push_back(s.windows[i].kernel);
+    result.push_back(positions(s.spatial[i], s.windows[i]));
+  }
+  lhs.insert(lhs.end(), {s.groups, s.k});
+  rhs.push_back(s.k);
+  result.insert(result.end(), {s.groups, s.n});
+  CaseBuilder builder(s, seed, result);
+  builder.tensor("lhs", s.lhs_type, lhs, false);
+  builder.tensor("rhs", s.rhs_type, rhs, s.constant_rhs);
+  builder.parameters(s.blocks);
   auto attrs = std::make_shared<ContractionAttrs>();
   attrs->windows = s.windows;
   attrs->accumulator = s.accumulator;
   attrs->blocks = s.blocks;
   attrs->scale_order = s.scale_order;
+  attrs->sum_order = s.sum_order;
   attrs->steps = s.steps;
-  auto result_id = g.add("contraction", inputs, attrs, {"layer", "", "", ""});
-  QL_CHECK(result_id.ok(), s.label + ": " + result_id.status().text());
-  g.outputs = {*result_id};
-  return out;
+  return builder.finish("contraction", attrs);
+}
+
+NodeCase make_depthwise(const ContractionSpec& s, uint32_t seed) {
+  Shape lhs = {s.images}, rhs, result = {s.images};
+  for (size_t i = 0; i < s.spatial.size(); i++) {
+    lhs.push_back(s.spatial[i]);
+    rhs.push_back(s.windows[i].kernel);
+    result.push_back(positions(s.spatial[i], s.windows[i]));
+  }
+  lhs.push_back(s.k);
+  rhs.insert(rhs.end(), {s.k, s.n});
+  result.push_back(s.k * s.n);
+  CaseBuilder builder(s, seed, result);
+  builder.tensor("lhs", s.lhs_type, lhs, false);
+  builder.tensor("rhs", s.rhs_type, rhs, s.constant_rhs);
+  builder.parameters(0);
+  auto attrs = std::make_shared<DepthwiseAttrs>();
+  attrs->windows = s.windows;
+  attrs->accumulator = s.accumulator;
+  attrs->scale_order = s.scale_order;
+  attrs->steps = s.steps;
+  return builder.finish("depthwise", attrs);
 }
 
 HostTensor reference_result(const NodeCase& node_case) {

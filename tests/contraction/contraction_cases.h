@@ -16,6 +16,7 @@ struct ContractionSpec {
   ValueType lhs_type = ValueType::kU8, rhs_type = ValueType::kI8, accumulator = ValueType::kI32;
   int64_t blocks = 1;
   ScaleOrder scale_order = ScaleOrder::kLhsFirst;
+  SumOrder sum_order = SumOrder::kSequential;
   enum class Operand { kAbsent, kOne, kPerRow, kPerChannel, kPerBlock };
   Operand lhs_zero_point = Operand::kAbsent, rhs_zero_point = Operand::kAbsent;
   Operand lhs_scale = Operand::kAbsent, rhs_scale = Operand::kAbsent;
@@ -25,6 +26,8 @@ struct ContractionSpec {
   std::vector<HostTensor> extra;  ///< constants that the steps use, as inputs kContractionExtra on
 };
 
+/// A depthwise convolution: k channels, n = multiplier; batch, groups and blocks are not used.
+NodeCase make_depthwise(const ContractionSpec& spec, uint32_t seed);
 NodeCase make_contraction(const ContractionSpec& spec, uint32_t seed);
 
 }  // namespace qlathe::testing

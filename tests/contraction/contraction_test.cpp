@@ -3,47 +3,15 @@
 #include <algorithm>
 
 #include "schedule/target.h"
-#include "tests/contraction/contraction_cases.h"
+#include "tests/contraction/check_cases.h"
 
 namespace qlathe::testing {
 namespace {
 
 using Operand = ContractionSpec::Operand;
 
-void expect_same(const NodeCase& node_case, const HostTensor& expected, const HostTensor& actual) {
-  int64_t wrong = 0, first = -1;
-  const int64_t bytes = storage_bytes(expected.type());
-  for (int64_t i = 0; i < expected.size(); i++) {
-    if (std::memcmp(expected.bytes() + i * bytes, actual.bytes() + i * bytes, static_cast<size_t>(bytes)) == 0) continue;
-    if (wrong++ == 0) first = i;
-  }
-  if (wrong == 0) return;
-  std::string detail;
-  if (expected.type() == ValueType::kF32) {
-    detail = std::to_string(expected.as<float>()[static_cast<size_t>(first)]) + " and is " +
-             std::to_string(actual.as<float>()[static_cast<size_t>(first)]);
-  } else {
-    detail = std::to_string(expected.int_at(first)) + " and is " + std::to_string(actual.int_at(first));
-  }
-  ADD_FAILURE() << node_case.label << ": " << wrong << " of " << expected.size() << " differ; element " << first
-                << " should be " << detail;
-}
-
-void check(const std::vector<ContractionSpec>& specs, const char* target_name) {
-  const Target* target = TargetRegistry::find(target_name);
-  ASSERT_NE(target, nullptr);
-  if (!host_can_run(*target)) GTEST_SKIP() << "this machine cannot run " << target_name;
-  std::vector<NodeCase> cases;
-  uint32_t seed = 1;
-  for (const ContractionSpec& spec : specs)
-    cases.push_back(make_contraction(spec, seed++));
-  const auto loaded = load_nodes(cases, *target);
-  ASSERT_TRUE(loaded.ok()) << loaded.status().text();
-  for (size_t i = 0; i < cases.size(); i++) {
-    const BoundNode bound(cases[i], (*loaded)[i]);
-    bound.run_in_parts();
-    expect_same(cases[i], reference_result(cases[i]), bound.result());
-  }
+void check(const std::vector<ContractionSpec>& specs, const char* target) {
+  check_cases(specs, make_contraction, target);
 }
 
 ContractionSpec dense(int64_t m, int64_t k, int64_t n) {

@@ -1,0 +1,245 @@
+// depthwise on the dot instruction: four input rows of a channel are interleaved bytewise, once for a strip of columns, and
+// every dot product takes four rows of the window (missing ones have zero weights). The interleaved bytes serve several
+// columns, and two result rows where the window leaves room: with weights [w0 w1 w2 0] and [0 w0 w1 w2] four rows give two
+// rows of a 3x3 window.
+#include <algorithm>
+#include <cstring>
+
+#include "schedule/lower/depthwise_shape.h"
+
+namespace qlathe {
+
+using Halide::cast;
+using Halide::Expr;
+using Halide::Func;
+using Halide::RDom;
+using Halide::RVar;
+using Halide::TailStrategy;
+using Halide::Var;
+
+namespace {
+
+int32_t i32(int64_t value) { return static_cast<int32_t>(value); }
+
+bool byte_integer(ValueType t) { return is_integer(t) && storage_bytes(t) == 1; }
+
+struct DotTile {
+  int64_t row_tile = 1;     ///< result rows that share interleaved rows
+  int64_t row_groups = 1;   ///< groups of four input rows
+  int64_t needed_rows = 1;  ///< input rows of a row tile
+  int64_t strip = 1;        ///< columns an interleaved strip serves
+  int64_t columns = 1;      ///< of a register tile
+  int64_t lanes = 1, vectors = 1;
+  int64_t interleave = 1;   ///< channels interleaved at once
+
+  int64_t width() const { return lanes * vectors; }
+};
+
+int64_t rows_needed(const Window& y, int64_t row_tile) {
+  return (row_tile - 1) * y.stride + (y.kernel - 1) * y.dilation + 1;
+}
+
+DotTile choose(const DepthwiseKernel& k) {
+  const Window& y = k.attrs.windows[0];
+  DotTile t;
+  const int64_t out_rows = k.out_shape[1], out_columns = k.out_shape[2];
+  // Interleaving single rows of a dilated window would waste bytes: its taps are interleaved instead, for one result row.
+  if (y.dilation == 1 && y.stride == 1 && out_rows > 1) {
+    const int64_t groups = (y.kernel + 3) / 4;
+    t.row_tile = std::min<int64_t>(out_rows, 4 * groups - y.kernel + 1);
+    if (t.row_tile == 1 && out_rows >= 4) t.row_tile = 4;  // another group, shared by four rows
+    t.row_tile = std::min<int64_t>(t.row_tile, 4);
+  }
+  t.needed_rows = t.row_tile == 1 ? y.kernel : rows_needed(y, t.row_tile);
+  t.row_groups = (t.needed_rows + 3) / 4;
+  t.lanes = k.context.target.lanes(32);
+  while (t.lanes > k.n())
+    t.lanes /= 2;
+  t.vectors = k.n() >= 2 * t.lanes ? 2 : 1;
+  const int64_t accumulators = std::min(16, k.context.target.max_accumulators);
+  t.columns = std::max<int64_t>(1, std::min(out_columns, accumulators / (t.row_tile * t.vectors)));
+  t.strip = std::min<int64_t>(out_columns, t.columns * std::max<int64_t>(1, 28 / t.columns));
+  t.interleave = t.width();
+  return t;
+}
+
+/// The constant that starts the accumulators: -lhs_zp * sum of weights, and a leading per-channel int32 bias.
+struct Start {
+  std::vector<int32_t> values, sums;
+  std::vector<PointwiseStep> steps;
+  double added = 0;
+};
+
+}  // namespace
+
+bool depthwise_dot_applies(const LoweringContext& c) {
+  const auto& attrs = c.node.as<DepthwiseAttrs>();
+  if (!c.target.vectorize || attrs.accumulator != ValueType::kI32 || attrs.windows.size() != 2) return false;
+  if (!byte_integer(c.in(kLhs).type.type) || !byte_integer(c.in(kRhs).type.type)) return false;
+  const Tensor& rhs = c.in(kRhs);
+  if (!rhs.is_constant() || rhs.shape().back() != 1 || rhs.shape()[2] < 4 || attrs.windows[0].kernel < 2) return false;
+  if (c.has(kLhsZeroPoint) && (!c.in(kLhsZeroPoint).is_constant() || c.in(kLhsZeroPoint).data->size() != 1)) return false;
+  if (!c.has(kRhsZeroPoint)) return info(rhs.type.type).max <= 127;
+  // The weights less their zero point must be bytes.
+  const Tensor& zp = c.in(kRhsZeroPoint);
+  if (!zp.is_constant()) return false;
+  const Shape& shape = zp.shape();
+  for (size_t d = 0; d + 1 < shape.size(); d++) {
+    if (shape[d] != 1) return false;
+  }
+  if (!shape.empty() && shape.back() != 1 && shape.back() != rhs.shape()[2]) return false;
+  for (int64_t i = 0; i < zp.data->size(); i++) {
+    if (info(rhs.type.type).max - zp.data->int_at(i) > 127 || info(rhs.type.type).min - zp.data->int_at(i) < -128)
+      return false;
+  }
+  return true;
+}
+
+Result<NodeLowering> lower_depthwise_dot(const LoweringContext& c) {
+  DepthwiseKernel k(c);
+  const DotTile t = choose(k);
+  const Window wy = k.attrs.windows[0], wx = k.attrs.windows[1];
+  const int64_t C = k.channels, out_rows = k.out_shape[1], out_columns = k.out_shape[2];
+  const Tensor& rhs = c.in(kRhs);
+
+  // Sign of the bytes of lhs that the dot instruction takes; interleaving flips them at no extra pass.
+  const ValueType lhs_type = c.in(kLhs).type.type;
+  int64_t offset = 0;
+  if (c.target.dot.signs == DotSigns::kU8S8 && is_signed(lhs_type)) offset = 128;
+  if (c.target.dot.signs == DotSigns::kEqual && info(lhs_type).max > 127) offset = -128;
+  const int64_t lhs_zp = (c.has(kLhsZeroPoint) ? c.in(kLhsZeroPoint).data->int_at(0) : 0) + offset;
+
+  // Weights [kx][group][row of the tile][channel][4], and where the accumulators start.
+  const int64_t padded = (C + t.lanes - 1) / t.lanes * t.lanes;
+  PackedConstant weights;
+  weights.name = c.node.origin.name + ".weights";
+  weights.type = ValueType::kI8;
+  weights.shape = {wx.kernel, t.row_groups, t.row_tile, padded, 4};
+  weights.bytes.assign(static_cast<size_t>(element_count(weights.shape)), 0);
+  weights.layout = "[kx][row/4][tile row][" + std::to_string(padded) + "][4 rows], zero where the window has no row";
+  std::vector<int32_t> start(static_cast<size_t>(C), 0);
+  const HostTensor* rhs_zp = c.has(kRhsZeroPoint) ? c.in(kRhsZeroPoint).data.get() : nullptr;
+  for (int64_t ch = 0; ch < C; ch++) {
+    const int64_t zp = rhs_zp == nullptr ? 0 : rhs_zp->int_at(rhs_zp->size() == 1 ? 0 : ch);
+    int64_t sum = 0;
+    for (int64_t ky = 0; ky < wy.kernel; ky++) {
+      for (int64_t kx = 0; kx < wx.kernel; kx++) {
+        const int64_t value = rhs.data->int_at((ky * wx.kernel + kx) * C + ch) - zp;
+        sum += value;
+        for (int64_t row = 0; row < t.row_tile; row++) {
+          const int64_t r = ky + row;
+          const int64_t at = (((kx * t.row_groups + r / 4) * t.row_tile + row) * padded + ch) * 4 + r % 4;
+          weights.bytes[static_cast<size_t>(at)] = static_cast<uint8_t>(value);
+        }
+      }
+    }
+    start[static_cast<size_t>(ch)] = static_cast<int32_t>(static_cast<uint32_t>(static_cast<uint64_t>(-lhs_zp * sum)));
+  }
+  std::vector<PointwiseStep> steps = k.attrs.steps;
+  double added = 0;
+  const bool scaled = c.has(kLhsScale) || c.has(kRhsScale);
+  if (!scaled && !steps.empty() && steps[0].op == "add" && steps[0].type == ValueType::kI32) {
+    const Tensor& bias = c.in(static_cast<size_t>(steps[0].operands[0]));
+    const int64_t size = bias.is_constant() ? bias.data->size() : 0;
+    if (bias.is_constant() && bias.type.type == ValueType::kI32 && (size == 1 || (size == C && bias.shape().back() == C))) {
+      for (int64_t ch = 0; ch < C; ch++) {
+        const int64_t b = bias.data->int_at(size == 1 ? 0 : ch);
+        auto& value = start[static_cast<size_t>(ch)];
+        value = static_cast<int32_t>(static_cast<uint32_t>(value) + static_cast<uint32_t>(b));
+        added = std::max(added, std::abs(static_cast<double>(b)));
+      }
+      steps.erase(steps.begin());
+    }
+  }
+  PackedConstant initial;
+  initial.name = c.node.origin.name + ".initial";
+  initial.type = ValueType::kI32;
+  initial.shape = {C};
+  initial.bytes.resize(start.size() * 4);
+  std::memcpy(initial.bytes.data(), start.data(), initial.bytes.size());
+  initial.layout = "[c]";
+
+  Halide::ImageParam lhs = k.operands.tensor(c.node.inputs[kLhs], "lhs");
+  Halide::ImageParam w = k.operands.constant(weights, 0, "weights");
+  Halide::ImageParam init = k.operands.constant(initial, 1, "initial");
+  k.lowering.constants = {weights, initial};
+
+  Var n("n"), x("x"), y("y"), i("i"), row("row"), yt("yt"), r("r");
+  // Interleaved rows of a row tile yt: [x][channel][4], one for each group.
+  Func inter("inter"), sum("acc"), out("out");
+  Var g("g");
+  const bool grouped = t.row_groups > 1;
+  {
+    // Beyond the last needed row its weights are 0; the row itself is read again instead. The same at the end of the image.
+    Expr in_tile = grouped ? Halide::min(g * 4 + r, i32(t.needed_rows - 1)) : Halide::min(Expr(r), i32(t.needed_rows - 1));
+    const int64_t step = t.row_tile == 1 ? wy.dilation : 1;
+    Expr in_row = yt * i32(t.row_tile * wy.stride) + in_tile * i32(step);
+    if (out_rows % t.row_tile != 0) in_row = Halide::min(in_row, i32(c.in(kLhs).shape()[1] - 1));
+    Expr value = lhs(i * i32(k.lhs_strides[0]) + in_row * i32(k.lhs_strides[1]) + x * i32(k.lhs_strides[2]) + n);
+    if (offset != 0) {
+      value = Halide::reinterpret(Halide::UInt(8), value) ^ cast<uint8_t>(128);
+      if (offset < 0) value = Halide::reinterpret(Halide::Int(8), value);
+    }
+    std::vector<Var> args = {r, n, x};
+    if (grouped) args.push_back(g);
+    args.insert(args.end(), {yt, i});
+    inter(args) = value;
+  }
+  Halide::Region region = {{0, 4}};
+  if (grouped) region.push_back({0, i32(t.row_groups)});
+  region.push_back({0, i32(wx.kernel)});
+  RDom k_dom(region, "k");
+  const RVar rj = k_dom[0], rg = grouped ? k_dom[1] : RVar(), rx = k_dom[grouped ? 2 : 1];
+  const bool tiled = t.row_tile > 1;
+  std::vector<Var> sum_args = {n, row, x, yt, i};
+  std::vector<Expr> sum_at = {n, row, x, yt, i};
+  sum(sum_args) = init(n);
+  std::vector<Expr> inter_at = {rj, n, x * i32(wx.stride) + rx * i32(wx.dilation)};
+  if (grouped) inter_at.push_back(rg);
+  inter_at.insert(inter_at.end(), {yt, i});
+  Expr packed_row = Expr(rx) * i32(t.row_groups) + (grouped ? Expr(rg) : Expr(0));
+  Expr weight = w(((packed_row * i32(t.row_tile) + row) * i32(padded) + n) * 4 + rj);
+  sum(sum_at) += cast<int32_t>(cast<int16_t>(inter(inter_at))) * cast<int32_t>(cast<int16_t>(weight));
+  const auto rows = i32(t.row_tile);
+  QL_ASSIGN(const Expr result, k.epilogue(sum(n, tiled ? y % rows : 0, x, tiled ? y / rows : Expr(y), i), added, steps,
+                                          {i, y, x, n}));
+  out(n, x, y, i) = result;
+
+  const Var np("np"), nj("nj"), v("v"), lane("c"), xs("xs"), xj("xj"), xo("xo"), xi("xi"), yo("yo"), yi("yi");
+  const auto tail = [](bool exact) { return exact ? TailStrategy::RoundUp : TailStrategy::ShiftInwards; };
+  out.split(n, np, nj, i32(t.width()), tail(C % t.width() == 0));
+  out.split(nj, v, lane, i32(t.lanes), TailStrategy::RoundUp).vectorize(lane);
+  out.split(x, xs, xj, i32(t.strip), tail(out_columns % t.strip == 0));
+  out.split(xj, xo, xi, i32(t.columns), tail(t.strip % t.columns == 0));
+  out.split(y, yo, yi, rows, out_rows % t.row_tile == 0 ? TailStrategy::RoundUp : TailStrategy::GuardWithIf);
+  out.reorder({lane, v, xi, yi, xo, xs, np, yo, i});
+  out.fuse(yo, i, yo);
+  sum.compute_at(out, xo).reorder_storage(n, x, row);
+  sum.bound_extent(row, rows);
+  sum.split(n, v, lane, i32(t.lanes), TailStrategy::RoundUp).vectorize(lane).reorder({lane, v, row, x});
+  auto update = sum.update();
+  update.rename(rj, RVar("r"));
+  update.rename(rx, RVar("kx"));
+  if (grouped) update.rename(rg, RVar("g"));
+  update.split(n, v, lane, i32(t.lanes));
+  std::vector<Halide::VarOrRVar> order = {RVar("r"), lane, v, row, x};
+  if (grouped) order.push_back(RVar("g"));
+  order.push_back(RVar("kx"));
+  update.reorder(order);
+  update.atomic().vectorize(RVar("r")).vectorize(lane);
+  const Var io("io"), ic("ic");
+  inter.compute_at(out, xs).bound(r, 0, 4);
+  inter.split(n, io, ic, i32(t.interleave), TailStrategy::RoundUp).vectorize(ic).reorder({ic, r, io, x}).unroll(r);
+
+  const std::vector<KernelDim> dims = {{i32(C), 1, 0},
+                                       {i32(out_columns), i32(C), 0},
+                                       {i32(out_rows), i32(C * out_columns), 0},
+                                       {i32(k.out_shape[0]), i32(C * out_columns * out_rows), 0}};
+  const int64_t row_extent = k.out_shape[0] * ((out_rows + t.row_tile - 1) / t.row_tile);
+  return k.finish(out, dims, "yo", row_extent, "depthwise_dot",
+                  std::to_string(t.columns) + "x" + std::to_string(t.row_tile) + "x" + std::to_string(t.vectors) + "x" +
+                      std::to_string(t.lanes) + "_" + std::to_string(t.strip),
+                  steps);
+}
+
+}  // namespace qlathe

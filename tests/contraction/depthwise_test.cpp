@@ -1,0 +1,87 @@
+#include <algorithm>
+
+#include "tests/contraction/check_cases.h"
+
+namespace qlathe::testing {
+namespace {
+
+using Operand = ContractionSpec::Operand;
+using V = ValueType;
+
+ContractionSpec depthwise(int64_t h, int64_t w, int64_t channels, int64_t multiplier, Window y, Window x) {
+  ContractionSpec s;
+  s.spatial = {h, w};
+  s.windows = {y, x};
+  s.k = channels;
+  s.n = multiplier;
+  s.label = std::to_string(h) + "x" + std::to_string(w) + "x" + std::to_string(channels) + "*" +
+            std::to_string(multiplier) + " " + std::to_string(y.kernel) + "x" + std::to_string(x.kernel) + "/" +
+            std::to_string(y.stride) + "+" + std::to_string(y.dilation);
+  return s;
+}
+
+void check(const std::vector<ContractionSpec>& specs, const char* target) { check_cases(specs, make_depthwise, target); }
+
+class DepthwiseOn : public ::testing::TestWithParam<const char*> {};
+
+TEST_P(DepthwiseOn, WindowsStridesDilationsAndChannels) {
+  std::vector<ContractionSpec> specs;
+  specs.push_back(depthwise(12, 14, 32, 1, {3, 1, 1}, {3, 1, 1}));
+  specs.push_back(depthwise(9, 9, 20, 1, {3, 1, 1}, {3, 1, 1}));
+  specs.push_back(depthwise(11, 30, 48, 1, {5, 1, 1}, {5, 1, 1}));
+  specs.push_back(depthwise(13, 12, 6, 1, {3, 2, 1}, {3, 2, 1}));
+  specs.push_back(depthwise(15, 15, 16, 1, {3, 1, 2}, {3, 1, 2}));
+  specs.push_back(depthwise(12, 12, 24, 1, {5, 2, 1}, {5, 2, 1}));
+  specs.push_back(depthwise(12, 9, 7, 1, {7, 1, 1}, {2, 1, 1}));
+  specs.push_back(depthwise(4, 4, 33, 1, {4, 1, 1}, {4, 1, 1}));
+  specs.push_back(depthwise(8, 8, 3, 1, {3, 1, 1}, {3, 1, 1}));
+  specs.push_back(depthwise(8, 8, 8, 3, {3, 1, 1}, {3, 1, 1}));
+  specs.push_back(depthwise(8, 8, 1, 8, {3, 1, 1}, {3, 2, 1}));
+  specs.push_back(depthwise(8, 8, 16, 1, {1, 1, 1}, {3, 1, 1}));
+  ContractionSpec images = depthwise(8, 9, 32, 1, {3, 1, 1}, {3, 1, 1});
+  images.images = 3;
+  specs.push_back(images);
+  ContractionSpec line = depthwise(1, 20, 18, 1, {1, 1, 1}, {4, 1, 1});
+  line.spatial = {20};
+  line.windows = {Window{4, 1, 2}};
+  specs.push_back(line);
+  ContractionSpec volume = line;
+  volume.spatial = {5, 6, 7};
+  volume.windows = {Window{2, 1, 1}, Window{3, 1, 1}, Window{2, 2, 1}};
+  specs.push_back(volume);
+  check(specs, GetParam());
+}
+
+TEST_P(DepthwiseOn, TypesZeroPointsAndScales) {
+  std::vector<ContractionSpec> specs;
+  for (V lhs : {V::kI8, V::kU8, V::kI16, V::kF32, V::kBF16})
+    for (V rhs : {V::kI8, V::kU8, V::kI4, V::kF32, V::kU4}) {
+      ContractionSpec s = depthwise(9, 9, 24, 1, {3, 1, 1}, {3, 1, 1});
+      const bool real = !is_integer(lhs) || !is_integer(rhs);
+      s.lhs_type = lhs;
+      s.rhs_type = rhs;
+      s.accumulator = real ? V::kF32 : lhs == V::kI16 ? V::kI64 : V::kI32;
+      if (is_integer(lhs)) s.lhs_zero_point = Operand::kOne;
+      if (is_integer(rhs)) s.rhs_zero_point = Operand::kPerChannel;
+      s.label = std::string(name(lhs)) + "*" + name(rhs);
+      specs.push_back(s);
+      if (rhs == V::kI8 && lhs != V::kF32) {
+        s.rhs_zero_point = Operand::kAbsent;
+        s.lhs_scale = Operand::kPerRow;
+        s.rhs_scale = Operand::kPerChannel;
+        s.label += " scaled";
+        specs.push_back(s);
+      }
+    }
+  check(specs, GetParam());
+}
+
+INSTANTIATE_TEST_SUITE_P(Targets, DepthwiseOn, ::testing::Values("x86-64-avx512vnni", "x86-64-avx2", "generic"),
+                         [](const auto& param) {
+                           std::string text = param.param;
+                           std::replace(text.begin(), text.end(), '-', '_');
+                           return text;
+                         });
+
+}  // namespace
+}  // namespace qlathe::testing
