@@ -45,7 +45,11 @@ class DriverModule {
       constants_.push_back(constant_pointer(constant));
     for (const NativeKernel& kernel : kernels_)
       kernel_functions_.push_back(declare(kernel));
-    build_run();
+    llvm::Function* run = build_run();
+    if (options_.constants == ConstantLinkage::kEmbedded) {
+      build_typed_run(run);
+      if (program_.state_bytes > 0) build_reset();
+    }
     return std::move(module_);
   }
 
@@ -117,13 +121,14 @@ class DriverModule {
 
   static bool splits(const ProgramCall& call) { return call.rows >= 2 * std::max(call.min_rows_per_task, 1); }
 
-  void build_run() {
+  llvm::Function* build_run() {
     std::vector<llvm::Function*> tasks(program_.calls.size(), nullptr);
     for (size_t i = 0; i < program_.calls.size(); i++) {
       if (splits(program_.calls[i])) tasks[i] = build_task(program_.calls[i], i);
     }
     auto* type = llvm::FunctionType::get(i32_, {ptr_, ptr_, ptr_, ptr_, ptr_}, false);
-    auto* run = llvm::Function::Create(type, llvm::GlobalValue::ExternalLinkage, options_.prefix + "_run", *module_);
+    auto* run =
+        llvm::Function::Create(type, llvm::GlobalValue::ExternalLinkage, options_.prefix + "_run_arrays", *module_);
     auto* entry = llvm::BasicBlock::Create(context_, "entry", run);
     b_.SetInsertPoint(entry);
     llvm::Value *inputs = run->getArg(0), *outputs = run->getArg(1), *arena = run->getArg(2), *state = run->getArg(3),
@@ -186,6 +191,64 @@ class DriverModule {
       }
     }
     b_.CreateRet(llvm::ConstantInt::get(i32_, 0));
+    return run;
+  }
+
+  /// <prefix>_run: pointers one by one, checked, then handed on as arrays.
+  void build_typed_run(llvm::Function* arrays) {
+    const size_t inputs = program_.inputs.size(), outputs = program_.outputs.size();
+    const bool has_state = program_.state_bytes > 0;
+    const std::vector<llvm::Type*> types(inputs + outputs + (has_state ? 2 : 1), ptr_);
+    auto* run = llvm::Function::Create(llvm::FunctionType::get(i32_, types, false), llvm::GlobalValue::ExternalLinkage,
+                                       options_.prefix + "_run", *module_);
+    auto* entry = llvm::BasicBlock::Create(context_, "entry", run);
+    auto* bad = llvm::BasicBlock::Create(context_, "bad", run);
+    auto* good = llvm::BasicBlock::Create(context_, "good", run);
+    b_.SetInsertPoint(entry);
+    llvm::Value* arena = run->getArg(static_cast<unsigned>(types.size() - 1));
+    const bool needs_arena = arena_bytes(program_, kernels_) > 0;
+    llvm::Value* wrong = b_.getFalse();
+    for (size_t i = 0; i < types.size() - (needs_arena ? 0 : 1); i++) {
+      wrong = b_.CreateOr(wrong, b_.CreateIsNull(run->getArg(static_cast<unsigned>(i))));
+    }
+    if (needs_arena) {
+      const auto mask = static_cast<uint64_t>(program_.arena_alignment - 1);
+      llvm::Value* low = b_.CreateAnd(b_.CreatePtrToInt(arena, i64_), llvm::ConstantInt::get(i64_, mask));
+      wrong = b_.CreateOr(wrong, b_.CreateICmpNE(low, llvm::ConstantInt::get(i64_, 0)));
+    }
+    const auto pack = [&](size_t first, size_t count) {
+      llvm::Value* array = b_.CreateAlloca(ptr_, llvm::ConstantInt::get(i32_, std::max<size_t>(count, 1)));
+      for (size_t i = 0; i < count; i++) {
+        b_.CreateStore(run->getArg(static_cast<unsigned>(first + i)),
+                       b_.CreateConstInBoundsGEP1_32(ptr_, array, static_cast<unsigned>(i)));
+      }
+      return array;
+    };
+    llvm::Value* in = pack(0, inputs);
+    llvm::Value* out = pack(inputs, outputs);
+    b_.CreateCondBr(wrong, bad, good);
+    b_.SetInsertPoint(bad);
+    b_.CreateRet(llvm::ConstantInt::get(i32_, 1));
+    b_.SetInsertPoint(good);
+    llvm::Value* null = llvm::ConstantPointerNull::get(ptr_);
+    llvm::Value* state =
+        has_state ? static_cast<llvm::Value*>(run->getArg(static_cast<unsigned>(inputs + outputs))) : null;
+    b_.CreateRet(b_.CreateCall(arrays, {in, out, arena, state, null}));
+  }
+
+  void build_reset() {
+    auto* reset = llvm::Function::Create(llvm::FunctionType::get(void_, {ptr_}, false),
+                                         llvm::GlobalValue::ExternalLinkage, options_.prefix + "_reset", *module_);
+    b_.SetInsertPoint(llvm::BasicBlock::Create(context_, "entry", reset));
+    for (const ProgramState& s : program_.states) {
+      const llvm::StringRef bytes(reinterpret_cast<const char*>(s.initial.data()), s.initial.size());
+      llvm::Constant* data = llvm::ConstantDataArray::getString(context_, bytes, false);
+      auto* initial =
+          new llvm::GlobalVariable(*module_, data->getType(), true, llvm::GlobalValue::PrivateLinkage, data, s.name);
+      b_.CreateMemCpy(at(reset->getArg(0), s.offset), llvm::MaybeAlign(1), initial, llvm::MaybeAlign(1),
+                      s.initial.size());
+    }
+    b_.CreateRetVoid();
   }
 
   const Program& program_;

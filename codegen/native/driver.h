@@ -21,13 +21,17 @@ struct DriverOptions {
   ConstantLinkage constants = ConstantLinkage::kEmbedded;
 };
 
-/// Object code of a program's entry point, made with LLVM IR. It defines
+/// Object code of a program's entry points, made with LLVM IR. It defines
 ///
-///   int32_t <prefix>_run(const void* const* inputs, void* const* outputs, void* arena, void* state,
-///                        const qlathe_parallel* parallel)
+///   int32_t <prefix>_run_arrays(const void* const* inputs, void* const* outputs, void* arena, void* state,
+///                               const qlathe_parallel* parallel)
 ///
 /// which calls the kernels in order and returns 0. `parallel` may be null; otherwise calls with enough rows are handed
-/// to it (see Parallel). `arena` has arena_bytes(program, kernels, workers) bytes.
+/// to it (see Parallel). `arena` has arena_bytes(program, kernels, workers) bytes. With embedded constants also the
+/// functions of the emitted header (codegen/cpp/emit.h):
+///
+///   int32_t <prefix>_run(const T* input..., T* output..., [void* state,] void* arena)   1 for null or misaligned
+///   pointers void <prefix>_reset(void* state)                                                    where there is state
 Result<std::vector<uint8_t>> compile_driver(const Program& program, const std::vector<NativeKernel>& kernels,
                                             const DriverOptions& options);
 

@@ -41,7 +41,7 @@ Result<std::shared_ptr<const JitProgram>> JitProgram::load(std::shared_ptr<const
   for (const NativeKernel& kernel : kernels)
     QL_RETURN_IF_ERROR(add_object(**jit, kernel.object, kernel.symbol));
   QL_RETURN_IF_ERROR(add_object(**jit, driver, "driver"));
-  auto symbol = (*jit)->lookup("model_run");
+  auto symbol = (*jit)->lookup("model_run_arrays");
   if (!symbol) return from_llvm(symbol.takeError());
 
   std::shared_ptr<JitProgram> out(new JitProgram);
