@@ -8,8 +8,6 @@
 namespace qlathe {
 namespace {
 
-constexpr int64_t kWindow = 32;
-
 // NaN wins, as in the reference.
 float nan_max(float a, float b) { return std::isnan(a) || a > b ? a : b; }
 float nan_min(float a, float b) { return std::isnan(a) || a < b ? a : b; }
@@ -38,11 +36,11 @@ float reciprocal_of(ValueType float_type, float b) {
 
 float windowed_sum(std::vector<float> values, Shape extents) {
   QL_CHECK(values.size() == static_cast<size_t>(element_count(extents)), to_string(extents));
-  while (std::any_of(extents.begin(), extents.end(), [](int64_t n) { return n > kWindow; })) {
+  while (std::any_of(extents.begin(), extents.end(), [](int64_t n) { return n > kSumWindow; })) {
     Shape windows(extents.size()), missing(extents.size(), 0);
     for (size_t d = 0; d < extents.size(); ++d) {
-      windows[d] = extents[d] > kWindow ? (extents[d] + kWindow - 1) / kWindow : 1;
-      if (extents[d] > kWindow) missing[d] = (windows[d] * kWindow - extents[d]) / 2;
+      windows[d] = extents[d] > kSumWindow ? sum_windows(extents[d]).windows : 1;
+      if (extents[d] > kSumWindow) missing[d] = sum_windows(extents[d]).missing_before;
     }
     const std::vector<int64_t> strides = row_major_strides(windows);
     std::vector<float> sums(static_cast<size_t>(element_count(windows)), 0.0f);
@@ -51,7 +49,7 @@ float windowed_sum(std::vector<float> values, Shape extents) {
     for (float value : values) {
       int64_t window = 0;
       for (size_t d = 0; d < extents.size(); ++d)
-        window += (extents[d] > kWindow ? (index[d] + missing[d]) / kWindow : 0) * strides[d];
+        window += (extents[d] > kSumWindow ? (index[d] + missing[d]) / kSumWindow : 0) * strides[d];
       sums[static_cast<size_t>(window)] += value;
       for (size_t d = extents.size(); d-- > 0;) {
         if (++index[d] < extents[d]) break;
@@ -65,6 +63,11 @@ float windowed_sum(std::vector<float> values, Shape extents) {
   for (float value : values)
     sum += value;
   return sum;
+}
+
+float windowed_mean(std::vector<float> values, Shape extents) {
+  const float reciprocal = 1.0f / static_cast<float>(values.size());
+  return windowed_sum(std::move(values), std::move(extents)) * reciprocal;
 }
 
 Result<Statistics> calibrate(const HostTensor& x, const HowToQuantize& how) {
@@ -96,10 +99,7 @@ Result<Statistics> calibrate(const HostTensor& x, const HowToQuantize& how) {
     std::vector<float> rms(count);
     const auto squares = squares_by_group(type, values, x.shape(), tile);
     for (size_t g = 0; g < count; ++g) {
-      const auto n = static_cast<float>(squares[g].size());
-      const float sum = windowed_sum(squares[g], tile);
-      const float mean =
-          division_of(static_cast<int64_t>(count), 1) == Division::kReciprocal ? sum * (1.0f / n) : sum / n;
+      const float mean = windowed_mean(squares[g], tile);
       rms[g] = round_to(type, std::sqrt(round_to(type, mean)));
     }
     return Statistics{scaled(std::move(rms)), {}, {}};

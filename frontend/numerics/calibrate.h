@@ -33,7 +33,7 @@ float reciprocal_of(ValueType float_type, float b);
 ///
 ///     absmax  a = max |x|;                           then a = a * f when a factor is given
 ///     minmax  lo = min(min x, 0), hi = max(max x, 0); then each times f
-///     rms     a = sqrt(mean(x * x)) * f,             x * x rounded before it is added; mean: see mean_sum
+///     rms     a = sqrt(mean(x * x)) * f,             x * x rounded before it is added; mean: windowed_mean
 ///     fixed   as given, one element; absmax when lo == -hi
 ///
 /// NaN in a group makes its statistics NaN. Errors: as tile_shape, and a type that is not one of the three.
@@ -44,5 +44,19 @@ Result<Statistics> calibrate(const HostTensor& x, const HowToQuantize& how);
 /// equally (lo = (32 * ceil(n / 32) - n) / 2 elements are missing in the first one), each box of windows is
 /// summed ascending, and the same is done to the sums.
 float windowed_sum(std::vector<float> values, Shape extents);
+/// windowed_sum * (1 / n), the reciprocal rounded to float32, whatever the number of groups.
+float windowed_mean(std::vector<float> values, Shape extents);
+
+/// The windows that windowed_sum cuts an axis of n > 32 elements into: `windows` of 32, after `missing` elements are
+/// put in front of it and the rest behind.
+struct SumWindows {
+  int64_t windows, missing_before, missing_behind;
+};
+constexpr int64_t kSumWindow = 32;
+inline SumWindows sum_windows(int64_t n) {
+  const int64_t windows = (n + kSumWindow - 1) / kSumWindow;
+  const int64_t missing = windows * kSumWindow - n;
+  return {windows, missing / 2, missing - missing / 2};
+}
 
 }  // namespace qlathe
