@@ -1,5 +1,6 @@
 #include "frontend/numerics/calibrate.h"
 
+#include <algorithm>
 #include <cmath>
 #include <limits>
 
@@ -34,8 +35,31 @@ float reciprocal_of(ValueType float_type, float b) {
   return float_type == ValueType::kF16 ? round_to(float_type, reciprocal) : reciprocal;
 }
 
-float windowed_sum(std::vector<float> values, Shape extents) {
+int64_t sum_lanes(const Shape& extents) {
+  Shape real;
+  for (int64_t extent : extents) {
+    if (extent > 1) real.push_back(extent);
+  }
+  if (real.size() != 2 || real[1] > 8 || real[0] > kSumWindow) return 1;
+  const int64_t rows = real[0];
+  if (rows == 2 || rows == 4) return rows;
+  if (rows % 8 == 0) return real[1] == 8 ? 4 : 8;
+  return rows > 16 && rows % 4 == 0 ? 4 : 1;
+}
+
+float windowed_sum(std::vector<float> values, Shape extents, bool single) {
   QL_CHECK(values.size() == static_cast<size_t>(element_count(extents)), to_string(extents));
+  if (const int64_t lanes = single ? sum_lanes(extents) : 1; lanes > 1) {
+    const auto columns = *std::find_if(extents.rbegin(), extents.rend(), [](int64_t n) { return n > 1; });
+    std::vector<float> sums(static_cast<size_t>(lanes), 0.0f);
+    for (size_t i = 0; i < values.size(); ++i)
+      sums[i / static_cast<size_t>(columns) % static_cast<size_t>(lanes)] += values[i];
+    for (size_t half = sums.size() / 2; half > 0; half /= 2) {
+      for (size_t lane = 0; lane < half; ++lane)
+        sums[lane] += sums[lane + half];
+    }
+    return sums[0];
+  }
   while (std::any_of(extents.begin(), extents.end(), [](int64_t n) { return n > kSumWindow; })) {
     Shape windows(extents.size()), missing(extents.size(), 0);
     for (size_t d = 0; d < extents.size(); ++d) {
@@ -44,7 +68,6 @@ float windowed_sum(std::vector<float> values, Shape extents) {
     }
     const std::vector<int64_t> strides = row_major_strides(windows);
     std::vector<float> sums(static_cast<size_t>(element_count(windows)), 0.0f);
-    const Shape ones(extents.size(), 1);
     std::vector<int64_t> index(extents.size(), 0);
     for (float value : values) {
       int64_t window = 0;
@@ -65,9 +88,9 @@ float windowed_sum(std::vector<float> values, Shape extents) {
   return sum;
 }
 
-float windowed_mean(std::vector<float> values, Shape extents) {
+float windowed_mean(std::vector<float> values, Shape extents, bool single) {
   const float reciprocal = 1.0f / static_cast<float>(values.size());
-  return windowed_sum(std::move(values), std::move(extents)) * reciprocal;
+  return windowed_sum(std::move(values), std::move(extents), single) * reciprocal;
 }
 
 Result<Statistics> calibrate(const HostTensor& x, const HowToQuantize& how) {
@@ -99,7 +122,7 @@ Result<Statistics> calibrate(const HostTensor& x, const HowToQuantize& how) {
     std::vector<float> rms(count);
     const auto squares = squares_by_group(type, values, x.shape(), tile);
     for (size_t g = 0; g < count; ++g) {
-      const float mean = windowed_mean(squares[g], tile);
+      const float mean = windowed_mean(squares[g], tile, count == 1);
       rms[g] = round_to(type, std::sqrt(round_to(type, mean)));
     }
     return Statistics{scaled(std::move(rms)), {}, {}};

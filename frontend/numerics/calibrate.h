@@ -39,13 +39,24 @@ float reciprocal_of(ValueType float_type, float b);
 /// NaN in a group makes its statistics NaN. Errors: as tile_shape, and a type that is not one of the three.
 Result<Statistics> calibrate(const HostTensor& x, const HowToQuantize& how);
 
-/// Sum of float32 values of shape `extents` (row-major) in the reference's order: ascending into one accumulator where
-/// no extent is above 32. Otherwise every such extent is cut into windows of 32, the first and the last shortened
-/// equally (lo = (32 * ceil(n / 32) - n) / 2 elements are missing in the first one), each box of windows is
-/// summed ascending, and the same is done to the sums.
-float windowed_sum(std::vector<float> values, Shape extents);
+/// Sum of float32 values of shape `extents` (row-major) in the order of the reference, `single` being whether this is
+/// the only sum of its tensor. Axes of extent 1 do not count.
+///
+/// Where no extent is above 32: ascending into one accumulator; except that a single sum over two axes may run in lanes
+/// (sum_lanes): lane l adds the rows l, l + lanes, ..., and the lanes are added by halves, l + (l + lanes / 2).
+///
+/// Otherwise every extent above 32 is cut into windows of 32, the first and the last shortened equally (sum_windows),
+/// each box of windows is summed ascending, and the same is done to the sums.
+///
+/// The reference's own order is a compiler's choice; this is what it was measured to be for axes of up to about 100
+/// elements. Beyond that the last bits of a mean or of an rms scale may differ.
+float windowed_sum(std::vector<float> values, Shape extents, bool single);
 /// windowed_sum * (1 / n), the reciprocal rounded to float32, whatever the number of groups.
-float windowed_mean(std::vector<float> values, Shape extents);
+float windowed_mean(std::vector<float> values, Shape extents, bool single);
+
+/// Lanes of a single sum over `extents`: 1 unless two extents are above 1, the inner one of them at most 8 and the
+/// outer one 2, 4, a multiple of 8, or a multiple of 4 above 16.
+int64_t sum_lanes(const Shape& extents);
 
 /// The windows that windowed_sum cuts an axis of n > 32 elements into: `windows` of 32, after `missing` elements are
 /// put in front of it and the rest behind.

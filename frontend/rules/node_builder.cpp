@@ -94,9 +94,30 @@ Result<TensorId> NodeBuilder::sum_boxes(const std::string& suffix, TensorId x, c
   return reshape(suffix + ".kept", sums, kept);
 }
 
+Result<TensorId> NodeBuilder::sum_in_lanes(const std::string& suffix, TensorId x, int64_t lanes, const Chain& chain) {
+  const Shape from = shape(x);
+  Shape real;
+  for (int64_t extent : from) {
+    if (extent > 1) real.push_back(extent);
+  }
+  QL_ASSIGN(TensorId sums, reshape(suffix + ".rows", x, {real[0] / lanes, lanes, real[1]}));
+  QL_ASSIGN(sums, reduce(suffix + ".lanes", sums, ReduceKind::kSum, {0, 2}, false, Chain()));
+  for (; lanes > 1; lanes /= 2) {
+    QL_ASSIGN(sums, reshape(suffix + ".halves", sums, {2, lanes / 2}));
+    QL_ASSIGN(sums, reduce(suffix + ".half", sums, ReduceKind::kSum, {0}, false, lanes == 2 ? chain : Chain()));
+  }
+  return reshape(suffix + ".sum", sums, Shape(from.size(), 1));
+}
+
 Result<TensorId> NodeBuilder::windowed_sum(const std::string& suffix, TensorId x, std::vector<int64_t> axes,
                                            const Chain& chain) {
   std::sort(axes.begin(), axes.end());
+  int64_t reduced = 1;
+  for (int64_t axis : axes)
+    reduced *= shape(x)[static_cast<size_t>(axis)];
+  if (reduced == element_count(shape(x))) {
+    if (const int64_t lanes = sum_lanes(shape(x)); lanes > 1) return sum_in_lanes(suffix, x, lanes, chain);
+  }
   const auto is_long = [&](int64_t axis) { return shape(x)[static_cast<size_t>(axis)] > kSumWindow; };
   while (std::any_of(axes.begin(), axes.end(), is_long)) {
     QL_ASSIGN(x, sum_boxes(suffix, x, axes));

@@ -49,6 +49,8 @@ class NodeBuilder {
 
  private:
   Origin origin(const std::string& suffix) const;
+  /// The lanes of a single sum over two axes: sums of `lanes` rows, then their halves.
+  Result<TensorId> sum_in_lanes(const std::string& suffix, TensorId x, int64_t lanes, const Chain& chain);
   /// Cuts every axis of `axes` above 32 into windows and sums each box of windows: one level of windowed_sum.
   Result<TensorId> sum_boxes(const std::string& suffix, TensorId x, const std::vector<int64_t>& axes);
 

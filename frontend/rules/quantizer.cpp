@@ -16,6 +16,15 @@ bool is_float_product(const Graph& graph, const Node& node) {
          is_float(graph[node.inputs[kRhs]].type.type);
 }
 
+/// No contracted axis has several scales.
+bool scales_once(const Graph& graph, const Node& node, const OperandReport& operand, Side side) {
+  if (node.op == "conv") return true;
+  for (int64_t axis : contracted_axes(node, side)) {
+    if (graph[operand.scale].shape()[static_cast<size_t>(axis)] > 1) return false;
+  }
+  return true;
+}
+
 }  // namespace
 
 TensorId Quantizer::mapped(TensorId id) {
@@ -243,6 +252,11 @@ Result<TensorId> Quantizer::add_product(Site& site, const OpReport& report) {
   inputs[kRhsZeroPoint] = report.rhs->zero_point;
   inputs[kLhsScale] = report.lhs->scale;
   inputs[kRhsScale] = report.rhs->scale;
+  const ValueType type = site.builder.type(report.lhs->scale);
+  if (type != ValueType::kF32 && scales_once(out_.graph, site.node, *report.lhs, Side::kLeft) &&
+      scales_once(out_.graph, site.node, *report.rhs, Side::kRight)) {
+    return add_rounded_product(site, report, inputs);
+  }
   const bool integers = is_integer(report.lhs->how.format->type) && is_integer(report.rhs->how.format->type);
   return add(integers ? ValueType::kI32 : ValueType::kF32);
 }

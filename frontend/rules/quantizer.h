@@ -52,6 +52,8 @@ class Quantizer {
   /// A weight that the graph has quantized already, behind a dequantize step.
   std::optional<QuantizedTensor> stored_weight(TensorId id, std::string& name) const;
   Result<TensorId> add_product(Site& site, const OpReport& report);
+  /// Integer products of bfloat16 and float16 models: scaled after the sum in the model's type.
+  Result<TensorId> add_rounded_product(Site& site, const OpReport& report, std::vector<TensorId> inputs);
   Status check_extra_params() const;
 
   std::map<TensorId, TensorId> ids_;                          // float graph -> new graph

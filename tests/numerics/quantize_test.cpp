@@ -109,11 +109,25 @@ TEST(WindowedSum, CutsLongAxesIntoWindowsOfThirtyTwoFromTheMiddle) {
   std::vector<float> values(48, 1.0f);
   values[0] = 0x1p30f;
   values[23] = -0x1p30f;
-  EXPECT_EQ(windowed_sum(values, {48}), 24.0f);
+  EXPECT_EQ(windowed_sum(values, {48}, false), 24.0f);
   values[23] = 1;
   values[24] = -0x1p30f;
-  EXPECT_EQ(windowed_sum(values, {48}), 0.0f);
-  EXPECT_EQ(windowed_sum(std::vector<float>(40, 1.0f), {2, 20}), 40.0f);
+  EXPECT_EQ(windowed_sum(values, {48}, false), 0.0f);
+  EXPECT_EQ(windowed_sum(std::vector<float>(40, 1.0f), {2, 20}, true), 40.0f);
+}
+
+TEST(WindowedSum, ASingleSumOverTwoAxesRunsInLanes) {
+  // 4 rows of 5: lanes 0 and 2 meet first. Element 0 swallows its own row and, with row 2, nothing of rows 1 and 3.
+  EXPECT_EQ(sum_lanes({4, 5}), 4);
+  std::vector<float> values(20, 1.0f);
+  values[0] = 0x1p30f;
+  values[10] = -0x1p30f;
+  EXPECT_EQ(windowed_sum(values, {4, 5}, true), 10.0f);
+  EXPECT_EQ(windowed_sum(values, {4, 5}, false), 9.0f);
+  EXPECT_EQ(sum_lanes({3, 5}), 1);
+  EXPECT_EQ(sum_lanes({4, 9}), 1);
+  EXPECT_EQ(sum_lanes({20, 1, 3}), 4);
+  EXPECT_EQ(sum_lanes({16, 8}), 4);
 }
 
 }  // namespace
