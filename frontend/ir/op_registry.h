@@ -8,6 +8,8 @@
 
 namespace qlathe {
 
+struct PointwiseStep;  // ops/pointwise.h
+
 /// What shape inference may look at: the operands' types, their data where constant.
 struct InferContext {
   const Graph& graph;
@@ -42,6 +44,10 @@ struct OpDef {
   std::function<Result<std::vector<TensorType>>(const InferContext&)> infer;
   /// The reference semantics, in plain scalar code.
   std::function<void(const EvalContext&)> evaluate;
+  /// Of an op whose result goes through pointwise steps: its list of them, and the first input that steps may use.
+  /// Passes that move steps between nodes need no more.
+  std::vector<PointwiseStep>* (*steps)(OpAttrs&) = nullptr;
+  int first_step_operand = 0;
 };
 
 class OpRegistry {

@@ -163,7 +163,9 @@ const OpRegistry::Add kContraction(
      .required = 2,
      .make_attrs = [] { return std::make_shared<ContractionAttrs>(); },
      .infer = infer,
-     .evaluate = evaluate});
+     .evaluate = evaluate,
+     .steps = steps_of<ContractionAttrs>,
+     .first_step_operand = kContractionExtra});
 
 }  // namespace
 }  // namespace qlathe

@@ -174,7 +174,9 @@ const OpRegistry::Add kConv({.name = "conv",
                              .required = 2,
                              .make_attrs = [] { return std::make_shared<ConvAttrs>(); },
                              .infer = infer,
-                             .evaluate = evaluate});
+                             .evaluate = evaluate,
+                             .steps = steps_of<ConvAttrs>,
+                             .first_step_operand = kContractionExtra});
 
 }  // namespace
 }  // namespace qlathe

@@ -120,7 +120,9 @@ const OpRegistry::Add kDepthwise({.name = "depthwise",
                                   .required = 2,
                                   .make_attrs = [] { return std::make_shared<DepthwiseAttrs>(); },
                                   .infer = infer,
-                                  .evaluate = evaluate});
+                                  .evaluate = evaluate,
+                                  .steps = steps_of<DepthwiseAttrs>,
+                                  .first_step_operand = kContractionExtra});
 
 }  // namespace
 }  // namespace qlathe

@@ -200,7 +200,9 @@ const OpRegistry::Add kDotGeneral({.name = "dot_general",
                                    .required = 2,
                                    .make_attrs = [] { return std::make_shared<DotGeneralAttrs>(); },
                                    .infer = infer,
-                                   .evaluate = evaluate});
+                                   .evaluate = evaluate,
+                                   .steps = steps_of<DotGeneralAttrs>,
+                                   .first_step_operand = kContractionExtra});
 
 }  // namespace
 }  // namespace qlathe

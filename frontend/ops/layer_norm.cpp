@@ -75,7 +75,9 @@ const OpRegistry::Add kLayerNorm({.name = "layer_norm",
                                   .required = 1,
                                   .make_attrs = [] { return std::make_shared<LayerNormAttrs>(); },
                                   .infer = infer,
-                                  .evaluate = evaluate});
+                                  .evaluate = evaluate,
+                                  .steps = steps_of<LayerNormAttrs>,
+                                  .first_step_operand = kExtra});
 
 }  // namespace
 }  // namespace qlathe

@@ -35,7 +35,9 @@ const OpRegistry::Add kPointwise({.name = "pointwise",
                                   .required = 1,
                                   .make_attrs = [] { return std::make_shared<PointwiseAttrs>(); },
                                   .infer = infer,
-                                  .evaluate = evaluate});
+                                  .evaluate = evaluate,
+                                  .steps = steps_of<PointwiseAttrs>,
+                                  .first_step_operand = 0});
 
 }  // namespace
 }  // namespace qlathe

@@ -65,6 +65,12 @@ std::vector<size_t> broadcast_operands(const std::vector<PointwiseStep>& steps);
 void run_steps(const std::vector<PointwiseStep>& steps, const std::vector<const HostTensor*>& inputs,
                const HostTensor& from, HostTensor& to);
 
+/// OpDef::steps of an op whose attributes hold them as `steps`.
+template <class OpAttributes>
+std::vector<PointwiseStep>* steps_of(OpAttrs& attrs) {
+  return &dynamic_cast<OpAttributes&>(attrs).steps;
+}
+
 /// Elements of a tensor as values in flight, and back.
 void load_values(const HostTensor& tensor, const int64_t* at, size_t count, Value* out);
 void store_values(const Value* values, size_t count, int64_t begin, HostTensor& tensor);

@@ -118,7 +118,9 @@ const OpRegistry::Add kPool({.name = "pool",
                              .required = 1,
                              .make_attrs = [] { return std::make_shared<PoolAttrs>(); },
                              .infer = infer,
-                             .evaluate = evaluate});
+                             .evaluate = evaluate,
+                             .steps = steps_of<PoolAttrs>,
+                             .first_step_operand = 1});
 
 }  // namespace
 }  // namespace qlathe

@@ -8,7 +8,8 @@ namespace {
 
 bool present(const Node& node, size_t i) { return i < node.inputs.size() && node.inputs[i].valid(); }
 
-bool up_to_32_bits(ValueType type) { return is_integer(type) && info(type).bits <= 32; }
+/// Values of int32: uint32 is none of these.
+bool within_int32(ValueType type) { return is_integer(type) && info(type).max <= INT32_MAX; }
 
 }  // namespace
 
@@ -21,13 +22,13 @@ Result<ValueType> check_product_types(const InferContext& ctx, ValueType accumul
   }
   for (size_t i : {kLhs, kRhs}) {
     const ValueType type = ctx.in(i).type;
-    if (up_to_32_bits(type) || (to_float && (is_arithmetic_float(type) || is_code(type)))) continue;
+    if (within_int32(type) || (to_float && (is_arithmetic_float(type) || is_code(type)))) continue;
     return ctx.error(operand_name(ctx.node, i),
                      "is " + std::string(name(type)) + ", which is not summed in " + name(accumulator),
                      to_float ? "cast it to float32" : "use a float32 accumulator or quantize the operand");
   }
   for (size_t i : {kLhsZeroPoint, kRhsZeroPoint}) {
-    if (!ctx.has(i) || up_to_32_bits(ctx.in(i).type) || (to_float && is_arithmetic_float(ctx.in(i).type))) continue;
+    if (!ctx.has(i) || within_int32(ctx.in(i).type) || (to_float && is_arithmetic_float(ctx.in(i).type))) continue;
     return ctx.error(operand_name(ctx.node, i), "is " + std::string(name(ctx.in(i).type)),
                      "zero points are integers of at most 32 bits, or floats where the accumulator is float32");
   }

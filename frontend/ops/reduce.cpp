@@ -118,7 +118,9 @@ const OpRegistry::Add kReduce({.name = "reduce",
                                .required = 1,
                                .make_attrs = [] { return std::make_shared<ReduceAttrs>(); },
                                .infer = infer,
-                               .evaluate = evaluate});
+                               .evaluate = evaluate,
+                               .steps = steps_of<ReduceAttrs>,
+                               .first_step_operand = 1});
 
 }  // namespace
 }  // namespace qlathe

@@ -48,7 +48,9 @@ const OpRegistry::Add kSoftmax({.name = "softmax",
                                 .required = 1,
                                 .make_attrs = [] { return std::make_shared<SoftmaxAttrs>(); },
                                 .infer = infer,
-                                .evaluate = evaluate});
+                                .evaluate = evaluate,
+                                .steps = steps_of<SoftmaxAttrs>,
+                                .first_step_operand = 1});
 
 }  // namespace
 }  // namespace qlathe

@@ -1,0 +1,37 @@
+#pragma once
+#include <functional>
+#include <string>
+#include <vector>
+
+#include "frontend/ir/graph.h"
+
+namespace qlathe {
+
+/// A rewriting of a graph that keeps its meaning: same inputs and outputs, same bits by the reference.
+struct Pass {
+  std::string name;
+  std::string summary;
+  Result<Graph> (*run)(Graph graph) = nullptr;
+};
+
+/// Every pass registers itself (frontend/passes/<pass>.cpp).
+class PassRegistry {
+ public:
+  static const Pass* find(const std::string& name);
+  static std::vector<std::string> names();  ///< sorted
+
+  struct Add {
+    explicit Add(Pass pass);
+  };
+};
+
+/// Called before and after each pass, for dumps (ir/text.h).
+using PassObserver = std::function<void(const std::string& pass, const Graph& before, const Graph& after)>;
+
+/// Runs the named passes in order and verifies the graph after each.
+Result<Graph> run_passes(Graph graph, const std::vector<std::string>& names, const PassObserver& observer = {});
+
+/// What brings any graph of the front-end to the form that schedule/ lowers.
+const std::vector<std::string>& lowering_passes();
+
+}  // namespace qlathe

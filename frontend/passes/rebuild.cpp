@@ -1,0 +1,79 @@
+#include "frontend/passes/rebuild.h"
+
+namespace qlathe {
+
+Rebuild::Rebuild(const Graph& from) : from_(from), map_(from.tensors.size()) {
+  to.name = from.name;
+  for (TensorId id : from.inputs)
+    set(id, to.add_input(from[id].name, from[id].type));
+  for (const State& state : from.states)
+    set(state.current, to.add_tensor(from[state.current].name, from[state.current].type));
+}
+
+TensorId Rebuild::map(TensorId old) {
+  if (!old.valid()) return kNone;
+  TensorId& now = map_[static_cast<size_t>(old.index)];
+  if (!now.valid()) {
+    QL_CHECK(from_[old].is_constant(), from_[old].name);
+    const TensorId id = to.add_tensor(from_[old].name, from_[old].type);
+    to[id].data = from_[old].data;
+    set(old, id);
+  }
+  return now;
+}
+
+std::vector<TensorId> Rebuild::map(const std::vector<TensorId>& old) {
+  std::vector<TensorId> out;
+  for (TensorId id : old)
+    out.push_back(map(id));
+  return out;
+}
+
+void Rebuild::set(TensorId old, TensorId now) {
+  map_[static_cast<size_t>(old.index)] = now;
+  rename(now, from_[old].name);
+  if (named_after_.size() <= static_cast<size_t>(now.index)) named_after_.resize(static_cast<size_t>(now.index) + 1);
+  named_after_[static_cast<size_t>(now.index)] = old;
+}
+
+void Rebuild::rename(TensorId now, const std::string& name) {
+  if (to[now].name == name) return;
+  const TensorId holder = to.find(name);
+  to[now].name = name;
+  if (!holder.valid()) return;
+  // A helper tensor had taken the name: it gets another.
+  for (int suffix = 1;; suffix++) {
+    const std::string other = name + "_" + std::to_string(suffix);
+    if (to.find(other).valid()) continue;
+    to[holder].name = other;
+    return;
+  }
+}
+
+Status Rebuild::copy(const Node& node) {
+  QL_ASSIGN(const std::vector<TensorId> results, to.add_node(node.op, map(node.inputs), node.attrs, node.origin));
+  QL_CHECK(results.size() == node.outputs.size(), node.op);
+  for (size_t i = 0; i < results.size(); i++)
+    set(node.outputs[i], results[i]);
+  return {};
+}
+
+Graph Rebuild::finish() {
+  for (TensorId id : from_.outputs)
+    to.outputs.push_back(map(id));
+  for (const State& state : from_.states)
+    to.states.push_back({map(state.current), map(state.next), state.initial});
+  // Quantizations describe; they keep no computation alive, but constants come along.
+  for (size_t i = 0; i < named_after_.size(); i++) {
+    const TensorId old = named_after_[i];
+    if (!old.valid() || !from_[old].quantization) continue;
+    const Quantization& q = *from_[old].quantization;
+    const auto reachable = [&](TensorId id) { return !id.valid() || is_mapped(id) || from_[id].is_constant(); };
+    if (!reachable(q.scale) || !reachable(q.zero_point)) continue;
+    const TensorId scale = map(q.scale), zero_point = map(q.zero_point);
+    to.tensors[i].quantization = Quantization{scale, zero_point, q.tile};
+  }
+  return std::move(to);
+}
+
+}  // namespace qlathe

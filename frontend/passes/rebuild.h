@@ -1,0 +1,38 @@
+#pragma once
+#include <vector>
+
+#include "frontend/ir/graph.h"
+
+namespace qlathe {
+
+/// A graph built anew from another, node by node, with tensors mapped from old to new. Only what is asked for comes
+/// along: constants when a node uses them. Names of mapped tensors are kept.
+class Rebuild {
+ public:
+  /// Takes over name, inputs and states' current values.
+  explicit Rebuild(const Graph& from);
+
+  Graph to;
+
+  /// The new tensor for an old one; kNone stays kNone.
+  TensorId map(TensorId old);
+  std::vector<TensorId> map(const std::vector<TensorId>& old);
+  bool is_mapped(TensorId old) const { return map_[static_cast<size_t>(old.index)].valid(); }
+  /// `now` stands for `old` from here on and takes its name and quantization.
+  void set(TensorId old, TensorId now);
+  /// `now` stands for `old`, under its own name.
+  void alias(TensorId old, TensorId now) { map_[static_cast<size_t>(old.index)] = now; }
+  /// The same node in the new graph.
+  Status copy(const Node& node);
+  /// Maps outputs, states and quantizations.
+  Graph finish();
+
+ private:
+  void rename(TensorId now, const std::string& name);
+
+  const Graph& from_;
+  std::vector<TensorId> map_;
+  std::vector<TensorId> named_after_;  // by new tensor: the old one whose quantization it has
+};
+
+}  // namespace qlathe
