@@ -42,7 +42,8 @@ namespace qlathe {
 ///   requantize   multiplier shift [zero_point]   int32 -> `type`: multiply by the 31-bit multiplier, shift, round by
 ///   `mode`
 ///                                   (numerics/requantize.h), add the zero point, saturate to [lo, hi] cut with the
-///                                   type's range
+///                                   type's range. int64 (of 16-bit activations): requantize_fixed_int16, the value
+///                                   first saturated to 48 bits. Shifts are cut to what the formula takes
 ///   lookup       table[256]         v is 8-bit; index v for unsigned, v + 128 for signed
 ///   less less_equal greater greater_equal equal not_equal   v op a -> bool; and, or, not on bool
 ///   select       a b                v (bool) ? a : b

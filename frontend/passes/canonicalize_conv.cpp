@@ -109,8 +109,8 @@ class ConvRewrite {
     Shape kernels = shape(kRhs);
     kernels[d_ + 1] /= attrs_.groups;
     kernels[d_] = attrs_.groups;
-    std::vector<TensorId> operands(inputs_.begin(),
-                                   inputs_.begin() + static_cast<int64_t>(std::min<size_t>(inputs_.size(), kContractionExtra)));
+    std::vector<TensorId> operands(
+        inputs_.begin(), inputs_.begin() + static_cast<int64_t>(std::min<size_t>(inputs_.size(), kContractionExtra)));
     QL_ASSIGN(operands[kRhs], reshape_to(to_, inputs_[kRhs], kernels, node_.origin));
     return to_.add("depthwise", parameters_from(operands), std::make_shared<DepthwiseAttrs>(attrs), node_.origin);
   }
@@ -153,8 +153,8 @@ class ConvRewrite {
       }
       QL_ASSIGN(operands[slot], reshape_to(to_, inputs_[slot], canonical, node_.origin));
     }
-    QL_ASSIGN(const TensorId sums,
-              to_.add("contraction", parameters_from(operands), std::make_shared<ContractionAttrs>(attrs), node_.origin));
+    QL_ASSIGN(const TensorId sums, to_.add("contraction", parameters_from(operands),
+                                           std::make_shared<ContractionAttrs>(attrs), node_.origin));
     Shape out(to_[sums].shape().begin() + 1, to_[sums].shape().end() - 2);  // [I, o0..]
     out.push_back(O);
     return reshape_to(to_, sums, out, node_.origin);

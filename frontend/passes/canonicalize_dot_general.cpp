@@ -12,8 +12,8 @@ namespace {
 ///
 ///   lhs [B, 1, M, 1, R]   rhs [B, 1, N, 1, R]   out [B, 1, M, 1, N]
 ///
-/// with B, M, N, R the products of the axes. Where scales tile several contracted axes, R is (tiles.., within a tile..),
-/// so that a block is a run.
+/// with B, M, N, R the products of the axes. Where scales tile several contracted axes, R is (tiles.., within a
+/// tile..), so that a block is a run.
 class DotGeneralRewrite {
  public:
   DotGeneralRewrite(Graph& to, const Node& node, std::vector<TensorId> inputs)
@@ -45,8 +45,7 @@ class DotGeneralRewrite {
 
     QL_ASSIGN(const TensorId sums, contraction(swap));
     QL_ASSIGN(const TensorId split, reshape_to(to_, sums, swap ? exchanged.shape : unpermuted, node_.origin));
-    QL_ASSIGN(const TensorId moved,
-              transpose_to(to_, split, swap ? exchanged.permutation : permutation, node_.origin));
+    QL_ASSIGN(const TensorId moved, transpose_to(to_, split, swap ? exchanged.permutation : permutation, node_.origin));
     return add_steps(to_, moved, node_, inputs_);
   }
 
@@ -84,9 +83,9 @@ class DotGeneralRewrite {
     attrs.accumulator = attrs_.accumulator;
     attrs.blocks = axes_.blocks;
     attrs.sum_order = attrs_.sum_order;
-    attrs.scale_order = swap ? (attrs_.scale_order == ScaleOrder::kLhsFirst ? ScaleOrder::kRhsFirst
-                                                                            : ScaleOrder::kLhsFirst)
-                             : attrs_.scale_order;
+    attrs.scale_order =
+        swap ? (attrs_.scale_order == ScaleOrder::kLhsFirst ? ScaleOrder::kRhsFirst : ScaleOrder::kLhsFirst)
+             : attrs_.scale_order;
     std::vector<TensorId> operands(kContractionExtra);
     for (size_t slot = kLhs; slot < kContractionExtra; slot++) {
       if (!has(slot)) continue;
@@ -145,8 +144,8 @@ class DotGeneralRewrite {
     // Axes that become one must be all 1 or all full.
     Shape wanted = own;
     const auto fill = [&](const std::vector<int64_t>& list, bool contracted) {
-      const bool varies = std::any_of(list.begin(), list.end(),
-                                      [&](int64_t axis) { return own[static_cast<size_t>(axis)] != 1; });
+      const bool varies =
+          std::any_of(list.begin(), list.end(), [&](int64_t axis) { return own[static_cast<size_t>(axis)] != 1; });
       for (size_t i = 0; varies && i < list.size(); i++) {
         const auto axis = static_cast<size_t>(list[i]);
         wanted[axis] = contracted ? axes_.tiles[i] : full[axis];

@@ -52,9 +52,10 @@ Result<Graph> run_passes(Graph graph, const std::vector<std::string>& names, con
 }
 
 const std::vector<std::string>& lowering_passes() {
-  static const std::vector<std::string> names = {"fold_constants", "canonicalize", "fold_constants",
-                                                 "merge_views",    "fuse_epilogues", "fold_constants",
-                                                 "merge_views",    "remove_dead"};
+  // A use by a dead node keeps a value from being fused, so they go first.
+  static const std::vector<std::string> names = {"remove_dead", "fold_constants", "canonicalize",   "fold_constants",
+                                                 "merge_views", "remove_dead",    "fuse_epilogues", "fold_constants",
+                                                 "merge_views", "remove_dead"};
   return names;
 }
 

@@ -33,7 +33,8 @@ void Rebuild::set(TensorId old, TensorId now) {
   map_[static_cast<size_t>(old.index)] = now;
   rename(now, from_[old].name);
   if (named_after_.size() <= static_cast<size_t>(now.index)) named_after_.resize(static_cast<size_t>(now.index) + 1);
-  named_after_[static_cast<size_t>(now.index)] = old;
+  TensorId& described_by = named_after_[static_cast<size_t>(now.index)];
+  if (!described_by.valid() || from_[old].quantization) described_by = old;
 }
 
 void Rebuild::rename(TensorId now, const std::string& name) {

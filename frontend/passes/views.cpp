@@ -54,8 +54,8 @@ Result<TensorId> repeat_to(Graph& graph, TensorId x, const Shape& shape, const O
   BroadcastAttrs attrs;
   attrs.shape = repeated;
   QL_ASSIGN(const TensorId spread, reshape_to(graph, x, split, origin));
-  QL_ASSIGN(const TensorId full, graph.add("broadcast", {spread}, std::make_shared<BroadcastAttrs>(attrs),
-                                           derived(origin, ".broadcast")));
+  QL_ASSIGN(const TensorId full,
+            graph.add("broadcast", {spread}, std::make_shared<BroadcastAttrs>(attrs), derived(origin, ".broadcast")));
   return reshape_to(graph, full, shape, origin);
 }
 

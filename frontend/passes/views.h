@@ -5,8 +5,8 @@
 
 namespace qlathe {
 
-// Small nodes that passes put between others. Each gives `x` itself where nothing is to be done. `origin` is that of the
-// node they serve; what they do is appended to its name.
+// Small nodes that passes put between others. Each gives `x` itself where nothing is to be done. `origin` is that of
+// the node they serve; what they do is appended to its name.
 
 Result<TensorId> reshape_to(Graph& graph, TensorId x, const Shape& shape, const Origin& origin);
 /// Result axis i is x's axis permutation[i]; a reshape where only axes of extent 1 move.

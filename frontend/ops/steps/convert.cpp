@@ -1,8 +1,10 @@
 // Steps that change what a value stands for: cast, quantize, dequantize, requantize.
 #include "frontend/numerics/convert.h"
 
+#include <algorithm>
 #include <cmath>
 
+#include "frontend/numerics/requantize.h"
 #include "frontend/ops/checks.h"
 #include "frontend/ops/steps/rules.h"
 
@@ -115,6 +117,25 @@ std::string check_dequantize(const StepTypes& types) {
   return check_zero_point(types, 1);
 }
 
+/// Operands come from files: a shift outside what the formulas take counts as the nearest one.
+Value requantize(const StepArgs& args, Value v, const Value* operands) {
+  const auto mantissa = static_cast<int32_t>(operands[0].i);
+  const auto shift = [&](int64_t largest) {
+    return static_cast<int32_t>(std::clamp<int64_t>(operands[1].i, -31, largest));
+  };
+  const int64_t zero_point = args.operands.size() > 2 ? operands[2].i : 0;
+  int64_t result = 0;
+  if (args.value == ValueType::kI64) {
+    constexpr int64_t kLimit = int64_t{1} << 47;
+    result = requantize_fixed_int16(std::clamp(v.i, -kLimit + 1, kLimit - 1), {mantissa, shift(14)});
+  } else if (args.step.mode == RequantizeMode::kFixedSingle) {
+    result = requantize_fixed_single(v.i, {mantissa, shift(30)});
+  } else {
+    result = requantize_fixed_double(v.i, {mantissa, shift(30)});
+  }
+  return {.i = saturate(saturating_add(result, zero_point), args)};
+}
+
 std::string check_requantize(const StepTypes& types) {
   if (types.value != ValueType::kI32 && types.value != ValueType::kI64) {
     return "takes int32 or int64, not " + std::string(name(types.value));
@@ -130,7 +151,7 @@ const StepRegistry::Add kSteps{std::vector<StepDef>{
     {"cast", 0, 0, false, check_cast, cast},
     {"quantize", 1, 2, false, check_quantize, quantize},
     {"dequantize", 1, 2, false, check_dequantize, dequantize},
-    {"requantize", 2, 3, false, check_requantize, nullptr},
+    {"requantize", 2, 3, false, check_requantize, requantize},
 }};
 
 }  // namespace
