@@ -70,6 +70,7 @@ class Planner {
     bool arena = false;
     int slot = -1;
     BufferRef fixed;
+    int64_t offset = 0;  ///< bytes, added to where the buffer is
   };
 
   void describe_ends() {
@@ -113,7 +114,7 @@ class Planner {
   Status lower_nodes() {
     Status problems;
     for (const Node& node : graph_.nodes) {
-      if (is_view(node)) continue;
+      if (is_view(node) || is_empty(node)) continue;
       const LoweringContext context{graph_, node, *program_.target};
       const LoweringRegistry::Lower* lower = LoweringRegistry::find(node.op);
       if (lower == nullptr) {
@@ -166,6 +167,7 @@ class Planner {
             out.buffer_names.push_back(graph_[operand.tensor].name);
             break;
         }
+        refs.back().offset = operand.offset;
       }
       if (call.in_place_of >= 0 && refs.back().arena && refs[static_cast<size_t>(call.in_place_of)].arena) {
         in_place_.push_back({refs.back().slot, refs[static_cast<size_t>(call.in_place_of)].slot, at});
@@ -180,6 +182,12 @@ class Planner {
     if (s.first < 0) s.first = call;
     s.last = std::max(s.last, call);
     return slot;
+  }
+
+  /// A node without a single result element needs no kernel.
+  bool is_empty(const Node& node) const {
+    return std::all_of(node.outputs.begin(), node.outputs.end(),
+                       [&](TensorId id) { return element_count(graph_[id].shape()) == 0; });
   }
 
   PendingRef tensor_ref(TensorId id, int call) {
@@ -238,8 +246,9 @@ class Planner {
     }
     for (size_t c = 0; c < program_.calls.size(); c++) {
       for (const PendingRef& ref : refs_[c]) {
-        program_.calls[c].buffers.push_back(ref.arena ? BufferRef{BufferRef::Space::kArena, 0, offset_of(ref.slot)}
-                                                      : ref.fixed);
+        BufferRef buffer = ref.arena ? BufferRef{BufferRef::Space::kArena, 0, offset_of(ref.slot)} : ref.fixed;
+        buffer.offset += ref.offset;
+        program_.calls[c].buffers.push_back(buffer);
       }
     }
   }

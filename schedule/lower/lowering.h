@@ -35,10 +35,11 @@ struct KernelOperand {
   Kind kind = Kind::kTensor;
   TensorId tensor;
   int index = 0;
+  int64_t offset = 0;  ///< bytes from the start of the buffer to what the pointer points at
 
-  static KernelOperand of(TensorId id) { return {Kind::kTensor, id, 0}; }
-  static KernelOperand constant(int index) { return {Kind::kConstant, kNone, index}; }
-  static KernelOperand temporary(int index) { return {Kind::kTemporary, kNone, index}; }
+  static KernelOperand of(TensorId id, int64_t offset = 0) { return {Kind::kTensor, id, 0, offset}; }
+  static KernelOperand constant(int index) { return {Kind::kConstant, kNone, index, 0}; }
+  static KernelOperand temporary(int index) { return {Kind::kTemporary, kNone, index, 0}; }
 };
 
 struct LoweredCall {

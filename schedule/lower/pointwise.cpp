@@ -2,10 +2,9 @@
 // alike are merged, so that the vectorized axis is as long as it can be.
 #include "frontend/ops/pointwise.h"
 
-#include <algorithm>
-
 #include "schedule/lower/iteration.h"
 #include "schedule/lower/operands.h"
+#include "schedule/lower/rows.h"
 
 namespace qlathe {
 namespace {
@@ -30,20 +29,16 @@ Result<NodeLowering> lower_pointwise(const LoweringContext& context) {
   const StepBindings steps(context, bindings, attrs.steps, extents,
                            [&](int64_t input) { return space.operands[static_cast<size_t>(input)]; });
 
-  std::vector<Halide::Var> vars;  // outermost first
-  std::vector<Halide::Expr> coordinates, x_index;
-  for (size_t g = 0; g < extents.size(); g++) {
-    vars.emplace_back(std::string(1, static_cast<char>('i' + g)));
-    coordinates.emplace_back(vars[g]);
-  }
+  const std::vector<Halide::Var> vars = axis_vars(extents.size());
+  std::vector<Halide::Expr> x_index;
   for (size_t g = extents.size(); g-- > 0;)
     x_index.push_back(broadcast_index(vars[g], extents[g], x_extents[g]));
 
-  QL_ASSIGN(const FlightValue value,
-            apply_steps(load_value(context.in(0).type.type, x(x_index)), attrs.steps, steps.at(coordinates)));
-  std::vector<Halide::Var> inner_first(vars.rbegin(), vars.rend());
+  QL_ASSIGN(const FlightValue value, apply_steps(load_value(context.in(0).type.type, x(x_index)), attrs.steps,
+                                                 steps.at(as_expressions(vars))));
   Halide::Func result("out");
-  result(inner_first) = store_value(value);
+  const Halide::Expr stored = store_value(value);
+  result(innermost_first(vars)) = stored;
 
   auto pipeline = std::make_shared<KernelPipeline>();
   std::string steps_name;
@@ -51,52 +46,16 @@ Result<NodeLowering> lower_pointwise(const LoweringContext& context) {
     steps_name += "_" + step.op;
   pipeline->name = steps_name.size() > 40 || steps_name.empty() ? "pointwise" : steps_name.substr(1);
   LoweredCall call;
-  const int64_t inner = extents.back();
-  const int lanes = context.target.vectorize ? vector_lanes(context.target.lanes(32), inner) : 1;
-  const Halide::Var innermost = vars.back();
-  if (extents.size() == 1) {
-    const int64_t length = row_length(inner, lanes, 4096);
-    if (length > 0 && length < inner) {
-      Halide::Var row("row"), within("j");
-      result.split(innermost, row, within, static_cast<int32_t>(length), Halide::TailStrategy::RoundUp);
-      if (lanes > 1) {
-        Halide::Var vector("v");
-        result.split(within, within, vector, lanes, Halide::TailStrategy::RoundUp).vectorize(vector);
-      }
-      pipeline->row_loop = "row";
-      pipeline->row_extent = static_cast<int32_t>(inner / length);
-      call.min_rows_per_task = static_cast<int32_t>(std::max<int64_t>(1, 16384 / length));
-    } else if (lanes > 1) {
-      Halide::Var vector("v");
-      result
-          .split(innermost, innermost, vector, lanes,
-                 inner % lanes == 0 ? Halide::TailStrategy::RoundUp : Halide::TailStrategy::ShiftInwards)
-          .vectorize(vector);
-    }
-  } else {
-    if (lanes > 1) {
-      Halide::Var vector("v");
-      result
-          .split(innermost, innermost, vector, lanes,
-                 inner % lanes == 0 ? Halide::TailStrategy::RoundUp : Halide::TailStrategy::ShiftInwards)
-          .vectorize(vector);
-    }
-    pipeline->row_loop = vars[0].name();
-    pipeline->row_extent = static_cast<int32_t>(extents[0]);
-    call.min_rows_per_task =
-        static_cast<int32_t>(std::max<int64_t>(1, 16384 * extents[0] / element_count(out.shape())));
-  }
+  const int lanes = context.target.vectorize ? context.target.lanes(widest_bits(stored)) : 1;
+  const bool exact = schedule_rows(result, vars, extents, lanes, *pipeline, call);
   pipeline->inputs = bindings.inputs();
-  std::vector<int32_t> out_extents;
-  for (size_t g = extents.size(); g-- > 0;)
-    out_extents.push_back(static_cast<int32_t>(extents[g]));
-  pipeline->outputs = {{result, dense_dims(out_extents), storage_bytes(out.type.type)}};
+  pipeline->outputs = {
+      {result, dense_dims(innermost_first_extents(extents)), storage_bytes(out.type.type)}};
 
   call.operands = bindings.operands();
   call.operands.push_back(KernelOperand::of(context.node.outputs[0]));
-  const bool exact_vectors = inner % lanes == 0;
   const bool same_bytes = storage_bytes(context.in(0).type.type) == storage_bytes(out.type.type);
-  if (exact_vectors && same_bytes && element_count(x_extents) == element_count(extents)) {
+  if (exact && same_bytes && element_count(x_extents) == element_count(extents)) {
     pipeline->in_place = true;
     call.in_place_of = 0;
   }

@@ -111,9 +111,10 @@ BoundNode::BoundNode(const NodeCase& node_case, const LoadedNode& loaded) : load
     buffers_.emplace_back();
     for (const KernelOperand& operand : loaded.lowering.calls[c].operands) {
       const auto index = static_cast<size_t>(operand.index);
-      buffers_.back().push_back(operand.kind == KernelOperand::Kind::kTensor     ? tensors.at(operand.tensor)
-                                : operand.kind == KernelOperand::Kind::kConstant ? constants[index]
-                                                                                 : temporaries[index]);
+      uint8_t* buffer = operand.kind == KernelOperand::Kind::kTensor     ? tensors.at(operand.tensor)
+                        : operand.kind == KernelOperand::Kind::kConstant ? constants[index]
+                                                                         : temporaries[index];
+      buffers_.back().push_back(buffer + operand.offset);
     }
     memory_.emplace_back(static_cast<size_t>((loaded.kernels[c].kernel().scratch_bytes() + 63) / 64 * 64));
     scratch_.push_back(memory_.back().data());
