@@ -2,6 +2,7 @@
 
 #include "codegen/halide/lowered.h"
 #include "codegen/halide/rewrite_dot_products.h"
+#include "codegen/halide/sse4a.h"
 #include "codegen/halide/statement_passes.h"
 
 namespace qlathe {
@@ -22,12 +23,13 @@ Stmt ready_for_code(const LoweredKernel::Impl& kernel) {
 }
 
 // May throw Halide's errors.
-Halide::Module make_module(const std::vector<LoweredKernel>& kernels, const std::string& unit) {
-  Halide::Module module(unit, kernels.front().impl().target);
+Halide::Module make_module(const std::vector<LoweredKernel>& kernels, const std::string& unit,
+                           const Halide::Target& target) {
+  Halide::Module module(unit, target);
   bool any_strict_float = false;
   for (const LoweredKernel& kernel : kernels) {
     const LoweredKernel::Impl& impl = kernel.impl();
-    QL_CHECK(impl.target == module.target(), "kernels of different targets in one object: " + impl.name);
+    QL_CHECK(impl.target == kernels.front().impl().target, "kernels of different targets in one object: " + impl.name);
     any_strict_float |= impl.any_strict_float;
     module.append(LoweredFunc(impl.name, impl.arguments, ready_for_code(impl), Halide::LinkageType::External,
                               Halide::NameMangling::C));
@@ -42,7 +44,14 @@ Halide::Module make_module(const std::vector<LoweredKernel>& kernels, const std:
 Result<std::vector<uint8_t>> compile_object(const std::vector<LoweredKernel>& kernels, const std::string& unit) {
   if (kernels.empty()) return Status::internal("an object without kernels");
   try {
-    Halide::Buffer<uint8_t> bytes = make_module(kernels, unit).compile_to_buffer();
+    Halide::Target target = kernels.front().impl().target;
+    Halide::Buffer<uint8_t> bytes = make_module(kernels, unit, target).compile_to_buffer();
+    if (target.has_feature(Halide::Target::AVX512_Zen4) && may_use_sse4a({bytes.data(), bytes.size_in_bytes()})) {
+      // The same without what only AMD has. Dot instructions are lost too: slower where a kernel has them, never wrong.
+      target.set_feature(Halide::Target::AVX512_Zen4, false);
+      target.set_feature(Halide::Target::AVX512_Cannonlake);
+      bytes = make_module(kernels, unit, target).compile_to_buffer();
+    }
     return std::vector<uint8_t>(bytes.begin(), bytes.end());
   } catch (const Halide::Error& error) {
     return Status::internal("object '" + unit + "': " + error.what());

@@ -1,5 +1,7 @@
-// gather: x [outer, extent, run], indices [count] -> [outer, count, run]. Runs are vectorized; where a run is one element,
-// the indices are, and the loads become gathers.
+// gather: x [outer, extent, run], indices [count] -> [outer, count, run]. Runs are vectorized; where a run is one
+// element, the indices are, and the loads become gathers.
+#include <algorithm>
+
 #include "frontend/ops/movement.h"
 #include "schedule/lower/operands.h"
 #include "schedule/lower/rows.h"
@@ -26,13 +28,19 @@ Result<NodeLowering> lower_gather(const LoweringContext& context) {
     vars.pop_back();
     at[2] = 0;
   }
-  // Negative indices count from the end. Wide ones are compared in 64 bits; after the clamp all fit 32.
-  const bool wide = info(index_type).bits >= 32 && index_type != ValueType::kI32;
-  const Halide::Type math = wide ? Halide::Int(64) : Halide::Int(32);
-  const auto number = [&](int64_t n) { return Halide::Internal::IntImm::make(math, n); };
-  Halide::Expr i = Halide::cast(math, indices(at[1]));
-  if (is_signed(index_type)) i = Halide::select(i < number(0), i + number(extent), i);
-  i = Halide::cast<int32_t>(Halide::clamp(i, number(0), number(extent - 1)));
+  // Negative indices count from the end. After the clamp all fit 32 bits.
+  const auto last = static_cast<int32_t>(extent - 1);
+  Halide::Expr i = indices(at[1]);
+  if (index_type == ValueType::kU32) {
+    i = Halide::reinterpret<int32_t>(i);
+    i = Halide::clamp(Halide::select(i < 0, last, i), 0, last);
+  } else {
+    const Halide::Type math = Halide::Int(index_type == ValueType::kI64 ? 64 : 32);
+    const auto number = [&](int64_t n) { return Halide::Internal::IntImm::make(math, n); };
+    i = Halide::cast(math, i);
+    if (is_signed(index_type)) i = Halide::select(i < number(0), i + number(extent), i);
+    i = Halide::cast<int32_t>(Halide::clamp(i, number(0), number(last)));
+  }
   Halide::Func out("out");
   out(innermost_first(vars)) = x(at[2], i, at[0]);
 
@@ -40,7 +48,10 @@ Result<NodeLowering> lower_gather(const LoweringContext& context) {
   pipeline->name = "gather";
   LoweredCall call;
   const int bits = 8 * storage_bytes(type);
-  const int lanes = context.target.vectorize ? context.target.lanes(run == 1 ? std::max(bits, math.bits()) : bits) : 1;
+  const int lanes =
+      context.target.vectorize
+          ? context.target.lanes(run == 1 ? std::max(bits, index_type == ValueType::kI64 ? 64 : 32) : bits)
+          : 1;
   schedule_rows(out, vars, extents, lanes, *pipeline, call);
   pipeline->inputs = bindings.inputs();
   pipeline->outputs = {{out, dense_dims(innermost_first_extents(extents)), storage_bytes(type)}};

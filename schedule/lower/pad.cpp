@@ -1,6 +1,6 @@
-// pad: one kernel over the result. Axes without padding are merged with their neighbours. Along padded axes the index is
-// clamped, and where the operand has no element the value is selected; `likely` lets the vectorized loop be split, so that
-// the part inside runs without either.
+// pad: one kernel over the result. Axes without padding are merged with their neighbours. Along padded axes the index
+// is clamped, and where the operand has no element the value is selected; `likely` lets the vectorized loop be split,
+// so that the part inside runs without either.
 #include <algorithm>
 
 #include "frontend/ops/movement.h"
@@ -103,7 +103,8 @@ Result<NodeLowering> lower_pad(const LoweringContext& context) {
   std::vector<Expr> index, value_index;
   Expr inside;
   Shape from;
-  std::string key = "pad|" + context.target.name + "|" + name(type) + enum_names(PadMode{})[static_cast<size_t>(attrs.mode)];
+  std::string key =
+      "pad|" + context.target.name + "|" + name(type) + enum_names(PadMode{})[static_cast<size_t>(attrs.mode)];
   for (size_t d = 0; d < axes.size(); d++) {
     from.push_back(axes[d].extent);
     key += ";" + std::to_string(axes[d].extent) + ":" + std::to_string(axes[d].result) + ":" +

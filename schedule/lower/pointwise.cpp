@@ -34,8 +34,8 @@ Result<NodeLowering> lower_pointwise(const LoweringContext& context) {
   for (size_t g = extents.size(); g-- > 0;)
     x_index.push_back(broadcast_index(vars[g], extents[g], x_extents[g]));
 
-  QL_ASSIGN(const FlightValue value, apply_steps(load_value(context.in(0).type.type, x(x_index)), attrs.steps,
-                                                 steps.at(as_expressions(vars))));
+  QL_ASSIGN(const FlightValue value,
+            apply_steps(load_value(context.in(0).type.type, x(x_index)), attrs.steps, steps.at(as_expressions(vars))));
   Halide::Func result("out");
   const Halide::Expr stored = store_value(value);
   result(innermost_first(vars)) = stored;
@@ -49,8 +49,7 @@ Result<NodeLowering> lower_pointwise(const LoweringContext& context) {
   const int lanes = context.target.vectorize ? context.target.lanes(widest_bits(stored)) : 1;
   const bool exact = schedule_rows(result, vars, extents, lanes, *pipeline, call);
   pipeline->inputs = bindings.inputs();
-  pipeline->outputs = {
-      {result, dense_dims(innermost_first_extents(extents)), storage_bytes(out.type.type)}};
+  pipeline->outputs = {{result, dense_dims(innermost_first_extents(extents)), storage_bytes(out.type.type)}};
 
   call.operands = bindings.operands();
   call.operands.push_back(KernelOperand::of(context.node.outputs[0]));

@@ -19,7 +19,8 @@ class WidestBits : public Halide::Internal::IRVisitor {
   void note(const Halide::Type& type) { bits = std::max(bits, type.bits()); }
   void visit(const Halide::Internal::Call* op) override {
     note(op->type);
-    const bool element = op->call_type == Halide::Internal::Call::Halide || op->call_type == Halide::Internal::Call::Image;
+    const bool element =
+        op->call_type == Halide::Internal::Call::Halide || op->call_type == Halide::Internal::Call::Image;
     if (!element) IRVisitor::visit(op);
   }
   template <class Binary>

@@ -1,6 +1,6 @@
 #pragma once
-/// The loops of an element-wise output: which axis is vectorized and which loop callers may run in parts. Only .cpp files
-/// that build pipelines include this.
+/// The loops of an element-wise output: which axis is vectorized and which loop callers may run in parts. Only .cpp
+/// files that build pipelines include this.
 #include <string>
 #include <vector>
 
@@ -22,9 +22,9 @@ std::vector<T> innermost_first(const std::vector<T>& outermost_first) {
 }
 std::vector<int32_t> innermost_first_extents(const Shape& extents);
 
-/// Vectorizes the last of `vars` (`extents` outermost first, at least one) by the largest power of two up to `lanes`, makes
-/// the outer axes the row loop, and notes both in pipeline and call. True if no element is computed twice, so that the
-/// result may overwrite an operand.
+/// Vectorizes the last of `vars` (`extents` outermost first, at least one) by the largest power of two up to `lanes`,
+/// makes the outer axes the row loop, and notes both in pipeline and call. True if no element is computed twice, so
+/// that the result may overwrite an operand.
 bool schedule_rows(Halide::Func out, const std::vector<Halide::Var>& vars, const Shape& extents, int lanes,
                    KernelPipeline& pipeline, LoweredCall& call);
 

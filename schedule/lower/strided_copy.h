@@ -12,8 +12,8 @@ struct CopyAxis {
   int64_t extent = 1, from = 0, to = 0;
 };
 
-/// Copies the elements of `from` at from_offset + sum of index * from to those of `to`, which have the same type; offsets
-/// in elements. Axes are outermost first, in the order of the result. `what` names the kernel.
+/// Copies the elements of `from` at from_offset + sum of index * from to those of `to`, which have the same type;
+/// offsets in elements. Axes are outermost first, in the order of the result. `what` names the kernel.
 Result<LoweredCall> lower_strided_copy(const LoweringContext& context, const std::string& what, TensorId from,
                                        int64_t from_offset, TensorId to, int64_t to_offset, std::vector<CopyAxis> axes);
 

@@ -57,8 +57,8 @@ HostTensor wild_tensor(Random& random, ValueType type, const Shape& shape) {
     if (is_integer(type)) {
       out.set_int(i, random.chance(0.5) ? info(type).min : info(type).max);
     } else if (type == ValueType::kF32) {
-      const uint32_t bits = any({0, 0x80000000, 0x7f800000, 0xff800000, 0x7fc00000, 0xffc00000, 1, 0x80000001, 0x3f000000,
-                                 0xbf000000, 0x3fc00000, 0x4f000000, 0xcf000000, 0x4b000001, 0x4a800001});
+      const uint32_t bits = any({0, 0x80000000, 0x7f800000, 0xff800000, 0x7fc00000, 0xffc00000, 1, 0x80000001,
+                                 0x3f000000, 0xbf000000, 0x3fc00000, 0x4f000000, 0xcf000000, 0x4b000001, 0x4a800001});
       std::memcpy(&out.as<float>()[at], &bits, 4);
     } else if (type == ValueType::kBF16) {
       out.as<uint16_t>()[at] =

@@ -17,12 +17,22 @@ std::string label(const std::string& op, V type, const Shape& shape) {
 TEST_P(LoweringOn, TransposesOfEveryPermutationEqualTheReference) {
   Random random(1);
   std::vector<NodeCase> cases;
-  const std::vector<std::pair<Shape, std::vector<int64_t>>> list = {
-      {{5, 7}, {1, 0}},          {{64, 48}, {1, 0}},          {{3, 224}, {1, 0}},
-      {{224, 3}, {1, 0}},        {{2, 3, 5}, {0, 2, 1}},      {{2, 17, 33}, {2, 1, 0}},
-      {{4, 1, 6}, {2, 1, 0}},    {{1, 3, 8, 9}, {0, 2, 3, 1}}, {{2, 8, 9, 3}, {0, 3, 1, 2}},
-      {{3, 4, 5, 6}, {3, 1, 2, 0}}, {{2, 3, 4, 5, 2, 3}, {5, 3, 1, 0, 2, 4}}, {{2, 3, 4, 20}, {1, 2, 0, 3}},
-      {{9}, {0}},                {{1, 1}, {1, 0}},            {{16, 16}, {1, 0}}, {{8, 12, 64}, {1, 0, 2}}};
+  const std::vector<std::pair<Shape, std::vector<int64_t>>> list = {{{5, 7}, {1, 0}},
+                                                                    {{64, 48}, {1, 0}},
+                                                                    {{3, 224}, {1, 0}},
+                                                                    {{224, 3}, {1, 0}},
+                                                                    {{2, 3, 5}, {0, 2, 1}},
+                                                                    {{2, 17, 33}, {2, 1, 0}},
+                                                                    {{4, 1, 6}, {2, 1, 0}},
+                                                                    {{1, 3, 8, 9}, {0, 2, 3, 1}},
+                                                                    {{2, 8, 9, 3}, {0, 3, 1, 2}},
+                                                                    {{3, 4, 5, 6}, {3, 1, 2, 0}},
+                                                                    {{2, 3, 4, 5, 2, 3}, {5, 3, 1, 0, 2, 4}},
+                                                                    {{2, 3, 4, 20}, {1, 2, 0, 3}},
+                                                                    {{9}, {0}},
+                                                                    {{1, 1}, {1, 0}},
+                                                                    {{16, 16}, {1, 0}},
+                                                                    {{8, 12, 64}, {1, 0, 2}}};
   for (size_t i = 0; i < list.size(); i++) {
     for (size_t t = 0; t < kWidths.size(); t++) {
       if (i % 2 != t % 2 && i > 3) continue;
@@ -38,7 +48,8 @@ TEST_P(LoweringOn, TransposesOfEveryPermutationEqualTheReference) {
 TEST_P(LoweringOn, SlicesWithAnyStepEqualTheReference) {
   Random random(2);
   std::vector<NodeCase> cases;
-  for (const Shape& shape : {Shape{1}, Shape{40}, Shape{5, 33}, Shape{4, 6, 8}, Shape{2, 3, 9, 5}, Shape{2, 2, 3, 2, 5, 4}}) {
+  for (const Shape& shape :
+       {Shape{1}, Shape{40}, Shape{5, 33}, Shape{4, 6, 8}, Shape{2, 3, 9, 5}, Shape{2, 2, 3, 2, 5, 4}}) {
     for (int round = 0; round < 5; round++) {
       SliceAttrs attrs;
       for (const int64_t n : shape) {
@@ -81,9 +92,9 @@ TEST_P(LoweringOn, ConcatenationsEqualTheReference) {
 TEST_P(LoweringOn, BroadcastsEqualTheReference) {
   Random random(4);
   std::vector<NodeCase> cases;
-  const std::vector<std::pair<Shape, Shape>> list = {{{1}, {37}},          {{3, 1}, {3, 40}},         {{40}, {3, 40}},
-                                                     {{2, 1, 5}, {2, 7, 5}}, {{1, 4, 1, 3}, {2, 4, 5, 3}}, {{}, {4, 4}},
-                                                     {{1, 6, 1}, {3, 6, 70}}};
+  const std::vector<std::pair<Shape, Shape>> list = {
+      {{1}, {37}},  {{3, 1}, {3, 40}},      {{40}, {3, 40}}, {{2, 1, 5}, {2, 7, 5}}, {{1, 4, 1, 3}, {2, 4, 5, 3}},
+      {{}, {4, 4}}, {{1, 6, 1}, {3, 6, 70}}};
   for (const auto& [from, to] : list) {
     for (const V type : kWidths) {
       BroadcastAttrs attrs;
@@ -121,8 +132,9 @@ TEST_P(LoweringOn, PadsInEveryModeEqualTheReference) {
   Random random(6);
   std::vector<NodeCase> cases;
   const auto add = [&](V type, const Shape& shape, PadAttrs attrs, std::optional<Shape> value = {}) {
-    const std::string text = label("pad", type, shape) + " " + to_string(attrs.lo) + " " + to_string(attrs.hi) + " mode " +
-                             std::to_string(static_cast<int>(attrs.mode)) + (attrs.interior.empty() ? "" : " interior");
+    const std::string text = label("pad", type, shape) + " " + to_string(attrs.lo) + " " + to_string(attrs.hi) +
+                             " mode " + std::to_string(static_cast<int>(attrs.mode)) +
+                             (attrs.interior.empty() ? "" : " interior");
     std::vector<CaseOperand> operands = {{wild_tensor(random, type, shape)}};
     if (value) operands.push_back({wild_tensor(random, type, *value)});
     cases.push_back(node_case(text, "pad", share(std::move(attrs)), operands));
