@@ -36,9 +36,18 @@ class ContractionBuilder {
   Result<NodeLowering> build() {
     declare_variables();
     lhs_ = operands_.tensor(c_.node.inputs[kLhs], "lhs");
-    lowering_.constants.push_back(plan_.weights->constant);
-    lowering_.constants.back().name = name() + ".weights";
-    weights_ = operands_.constant(lowering_.constants[0], 0, "weights");
+    if (plan_.constant_rhs) {
+      lowering_.constants.push_back(plan_.weights->constant);
+      lowering_.constants.back().name = name() + ".weights";
+      weights_ = operands_.constant(lowering_.constants[0], 0, "weights");
+    } else {
+      QL_RETURN_IF_ERROR(add_packing_kernels(plan_, lowering_));
+      weights_ = operands_.temporary(plan_.storage.type, element_count(plan_.packed), 0, "weights");
+      if (plan_.run_time_sums) {
+        const int64_t sums = shape().batches * shape().groups_n * shape().n * reduction().blocks;
+        sums_ = operands_.temporary(ValueType::kI32, sums, 1, "sums");
+      }
+    }
     if (!plan_.initial.empty()) initial_ = channel_constant(plan_.initial, "initial");
     if (!plan_.sums.empty()) sums_ = channel_constant(plan_.sums, "sums");
     if (plan_.flip_lhs) define_flipped();
@@ -194,7 +203,7 @@ class ContractionBuilder {
     for (size_t a = 0; a < window.size(); a++)
       position = position * i32(reduction().window[a].extent) + window[a];
     const int64_t positions = blocked() ? reduction().blocks : reduction().positions();
-    const int64_t step_stride = plan_.weights->n_stride * reduction().kr;
+    const int64_t step_stride = plan_.packed[4] * reduction().kr;
     Expr panel = (slice() * i32(tile().chunks) + here_.chunk) * i32(positions) + position;
     return panel * i32(step_stride * reduction().packed_steps()) + step * i32(step_stride) + channel_and_j;
   }

@@ -196,7 +196,6 @@ Result<ContractionPlan> plan_contraction(const LoweringContext& c) {
   if (attrs.sum_order == SumOrder::kInterleaved16 && plan.float_sum) {
     return Status::unsupported(c.place(), "contraction with interleaved float sums");
   }
-  if (!plan.constant_rhs) return Status::unsupported(c.place(), "contraction of two run-time operands");
 
   ReductionPlan& reduction = plan.reduction;
   reduction.blocks = attrs.blocks;
@@ -245,6 +244,13 @@ Result<ContractionPlan> plan_contraction(const LoweringContext& c) {
     plan.tile = choose_tile(request);
   }
 
+  plan.packed = packed_shape(plan.shape, plan.tile, reduction, plan.storage.type);
+  if (!plan.constant_rhs) {
+    plan.run_time_sums = !plan.float_sum && (plan.has_lhs_zp || plan.lhs_zp + plan.lhs_offset != 0);
+    plan.accumulator_bound = product_bound(plan.lhs_type, c.has(kLhsZeroPoint), plan.rhs_type, c.has(kRhsZeroPoint),
+                                           reduction.run * reduction.positions(), 0, plan.accumulator);
+    return plan;
+  }
   plan.weights = pack_weights(*rhs.data, plan.shape, plan.tile, reduction, plan.storage,
                               rhs_zero_points ? &*rhs_zero_points : nullptr);
   const HostTensor* bias = nullptr;

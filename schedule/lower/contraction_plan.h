@@ -33,9 +33,15 @@ struct ContractionPlan {
   std::vector<PointwiseStep> steps;          ///< without the bias that `initial` swallowed
   std::vector<int32_t> initial;              ///< [slice][n][blocks]: start of each accumulator; empty: 0
   std::vector<int32_t> sums;                 ///< [slice][n][blocks]: sums of the kernel's weights, for run-time lhs_zp
-  std::optional<PackedWeights> weights;      ///< of a constant rhs
+  std::optional<PackedWeights> weights;      ///< of a constant rhs; a run-time one is packed by a kernel of its own
+  Shape packed;                              ///< extents of the packed weights
+  bool run_time_sums = false;                ///< `sums` are made by a kernel too
   double accumulator_bound = 0;              ///< largest magnitude of an accumulator with its zero points; infinite: unknown
 };
+
+/// The kernels that pack a run-time rhs (and sum its channels, if plan.run_time_sums) into the temporaries 0 (and 1), which
+/// are added.
+Status add_packing_kernels(const ContractionPlan& plan, NodeLowering& lowering);
 
 /// What is not supported comes back as such.
 Result<ContractionPlan> plan_contraction(const LoweringContext& context);

@@ -11,11 +11,15 @@ int64_t ReductionPlan::positions() const {
   return total;
 }
 
-int64_t padded_chunk(const ContractionTile& tile, int64_t bytes_per_channel, int64_t rows) {
-  if (tile.chunk == tile.width()) return tile.chunk;
-  int64_t padded = (tile.chunk + tile.lanes - 1) / tile.lanes * tile.lanes;
-  if (rows > 8 && padded * bytes_per_channel % 1024 == 0) padded += tile.lanes;
-  return padded;
+Shape packed_shape(const ContractionShape& shape, const ContractionTile& tile, const ReductionPlan& plan,
+                   ValueType stored) {
+  int64_t channels = tile.chunk;
+  if (tile.chunk != tile.width()) {
+    channels = (tile.chunk + tile.lanes - 1) / tile.lanes * tile.lanes;
+    if (plan.packed_steps() > 8 && channels * plan.kr * storage_bytes(stored) % 1024 == 0) channels += tile.lanes;
+  }
+  const int64_t positions = plan.blocks > 1 ? plan.blocks : plan.positions();
+  return {shape.batches * shape.groups_n, tile.chunks, positions, plan.packed_steps(), channels, plan.kr};
 }
 
 namespace {
@@ -41,11 +45,11 @@ PackedWeights pack_weights(const HostTensor& rhs, const ContractionShape& shape,
   const int64_t steps = plan.packed_steps();
   const auto element_bytes = static_cast<int64_t>(storage_bytes(storage.type));
   PackedWeights out;
-  out.n_stride = padded_chunk(tile, plan.kr * element_bytes, steps);
-  const Shape packed_shape = {slices, tile.chunks, positions, steps, out.n_stride, plan.kr};
+  const Shape extents = packed_shape(shape, tile, plan, storage.type);
+  const int64_t channels = extents[4];
   out.constant.type = storage.type;
-  out.constant.shape = packed_shape;
-  out.constant.bytes.assign(static_cast<size_t>(element_count(packed_shape) * element_bytes), 0);
+  out.constant.shape = extents;
+  out.constant.bytes.assign(static_cast<size_t>(element_count(extents) * element_bytes), 0);
   const bool packed = plan.parts > 1;
   const bool integers = is_integer(rhs.type());
   if (integers) out.sums.assign(static_cast<size_t>(slices * shape.n * plan.blocks), 0);
@@ -70,7 +74,7 @@ PackedWeights pack_weights(const HostTensor& rhs, const ContractionShape& shape,
             if (e < s * plan.kr) continue;  // counted by the step before
             const int64_t source = (slice * shape.n + n) * shape.reduction + flat_index(plan, p, e);
             const int64_t at =
-                ((((slice * tile.chunks + chunk) * positions + p) * steps + s / plan.parts) * out.n_stride + in_chunk) *
+                ((((slice * tile.chunks + chunk) * positions + p) * steps + s / plan.parts) * channels + in_chunk) *
                     plan.kr +
                 j;
             if (element_bytes > 1) {
@@ -100,7 +104,7 @@ PackedWeights pack_weights(const HostTensor& rhs, const ContractionShape& shape,
   if (plan.blocks > 1) layout += "[block]";
   for (const ReductionAxis& axis : plan.window)
     layout += "[" + axis.name + "]";
-  layout += "[k/" + std::to_string(plan.kr * plan.parts) + "][" + std::to_string(out.n_stride) + "][" +
+  layout += "[k/" + std::to_string(plan.kr * plan.parts) + "][" + std::to_string(channels) + "][" +
             std::to_string(plan.kr) + "]";
   if (packed) layout += ", " + std::to_string(plan.parts) + " steps a byte, low bits first";
   if (storage.offset != 0) layout += ", stored + " + std::to_string(storage.offset);

@@ -36,16 +36,16 @@ struct WeightStorage {
 
 struct PackedWeights {
   PackedConstant constant;
-  int64_t n_stride = 1;      ///< padded channels of a chunk
-  std::vector<int32_t> sums; ///< [slice][n][blocks]: sums of the stored elements, less the offset (integers only)
+  std::vector<int32_t> sums;  ///< [slice][n][blocks]: sums of the stored elements, less the offset (integers only)
 };
 
-/// Channels of a chunk as stored: a multiple of the lanes, and a row of it no multiple of 1 KB, so that the rows of a tall
-/// panel do not fall into the same cache sets.
-int64_t padded_chunk(const ContractionTile& tile, int64_t bytes_per_channel, int64_t rows);
+/// Extents of the packed array: [slice][chunk][window position or block][step / parts][channel][kr]. The channels of a chunk
+/// are padded to a multiple of the lanes, and such that a row is no multiple of 1 KB, lest the rows of a tall panel fall
+/// into the same cache sets.
+Shape packed_shape(const ContractionShape& shape, const ContractionTile& tile, const ReductionPlan& plan,
+                   ValueType stored);
 
 /// rhs: [B, G, N, k0.., K]. zero_points: null, or one per [slice][n][block] flattened when storage.fold_zero_point.
-/// Layout: [slice][chunk][window..][block][step / parts][channel][kr].
 PackedWeights pack_weights(const HostTensor& rhs, const ContractionShape& shape, const ContractionTile& tile,
                            const ReductionPlan& plan, const WeightStorage& storage,
                            const std::vector<int64_t>* zero_points);

@@ -192,6 +192,40 @@ TEST_P(ContractionOn, WideActivations) {
   check(specs, GetParam());
 }
 
+TEST_P(ContractionOn, TwoRunTimeOperands) {
+  std::vector<ContractionSpec> specs;
+  using V = ValueType;
+  const auto add = [&](ContractionSpec s, const std::string& label) {
+    s.constant_rhs = false;
+    s.label = "run-time rhs, " + label;
+    specs.push_back(s);
+  };
+  ContractionSpec heads = dense(12, 24, 20);
+  heads.batch = 3;
+  add(heads, "u8*s8");
+  heads.lhs_type = V::kI8;
+  add(heads, "s8*s8");
+  heads.lhs_zero_point = heads.rhs_zero_point = Operand::kOne;
+  heads.run_time_zero_points = true;
+  add(heads, "zero points");
+  heads.rhs_type = V::kU8;
+  heads.k = 23;
+  add(heads, "s8*u8 odd");
+  heads.rhs_scale = heads.lhs_scale = Operand::kPerRow;
+  heads.rhs_scale = Operand::kPerChannel;
+  add(heads, "scaled");
+  ContractionSpec blocks = dense(4, 32, 20);
+  blocks.blocks = 4;
+  blocks.lhs_type = V::kI8;
+  blocks.lhs_scale = blocks.rhs_scale = Operand::kPerBlock;
+  add(blocks, "blocks");
+  ContractionSpec real = dense(5, 19, 33);
+  real.lhs_type = real.rhs_type = real.accumulator = V::kF32;
+  add(real, "float");
+  add(conv2d(8, 8, 5, 12, {3, 1, 1}, {3, 1, 1}), "convolution");
+  check(specs, GetParam());
+}
+
 INSTANTIATE_TEST_SUITE_P(Targets, ContractionOn,
                          ::testing::Values("x86-64-avx512vnni", "x86-64-avx2", "generic"),
                          [](const auto& param) {
