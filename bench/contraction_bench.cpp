@@ -198,6 +198,8 @@ int main_of(int argc, char** argv) {
       std::printf("  %5.1f%% of read bandwidth (%.1f GB/s)", 100 * static_cast<double>(bytes) / best / bandwidth,
                   bandwidth * 1e-9);
     std::printf("\n");
+    for (const std::string& note : call.notes)
+      if (argc > 3) std::printf("    %s\n", note.c_str());
   }
   return right ? 0 : 1;
 }

@@ -8,6 +8,7 @@
 #include "schedule/lower/contraction_plan.h"
 #include "schedule/lower/flat_operands.h"
 #include "schedule/lower/product_epilogue.h"
+#include "schedule/lower/requantize_kernel.h"
 
 namespace qlathe {
 namespace {
@@ -53,8 +54,14 @@ class ContractionBuilder {
     if (plan_.flip_lhs) define_flipped();
     if (plan_.row_sums) define_row_sums();
     define_accumulator();
-    QL_ASSIGN(const Expr result, epilogue());
-    out_(variables()) = result;
+    if (plan_.requant) {
+      const RequantKernel requant(*plan_.requant, c_.out().type.type, name(), operands_, lowering_);
+      requant_key_ = requant.key();
+      out_(variables()) = requant.apply(corrected(accumulator_(arguments()), 0), channel_index(0));
+    } else {
+      QL_ASSIGN(const Expr result, epilogue());
+      out_(variables()) = result;
+    }
     schedule();
     return finish();
   }
@@ -552,7 +559,8 @@ class ContractionBuilder {
     call.description = kind + " " + to_string(c_.in(kLhs).shape()) + " * " + to_string(c_.in(kRhs).shape()) + " -> " +
                        to_string(c_.out().shape()) + ", tile " + tile().text();
     call.key = "contraction|" + c_.target.name + "|" + key_text() + "|" + operands_.key() + "|" +
-               steps_key(plan_.steps) + "|" + qlathe::name(out_type);
+               (plan_.requant ? requant_key_ : steps_key(plan_.steps)) + "|" + qlathe::name(out_type);
+    if (!plan_.requant_note.empty()) call.notes.push_back(plan_.requant_note);
     call.pipeline = std::move(pipeline);
     lowering_.calls.push_back(std::move(call));
     return std::move(lowering_);
@@ -590,7 +598,7 @@ class ContractionBuilder {
   Func accumulator_{"acc"}, blocks_{"sum"}, decoded_{"w"}, flipped_{"flipped"}, row_sums_{"row_sums"}, out_{"out"};
   Loops reduce_;
   Var q_, h_;
-  std::string block_loop_, row_loop_;
+  std::string block_loop_, row_loop_, requant_key_;
   int64_t row_extent_ = 1;
 };
 

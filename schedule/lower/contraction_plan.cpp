@@ -174,6 +174,39 @@ void make_initial(ContractionPlan& plan, const HostTensor* bias) {
   if (std::all_of(plan.initial.begin(), plan.initial.end(), [](int32_t v) { return v == 0; })) plan.initial.clear();
 }
 
+/// Replaces the epilogue by a proven formula where everything in it is constant.
+void choose_epilogue(ContractionPlan& plan, const ContractionAttrs& attrs, const HostTensor* bias) {
+  const LoweringContext& c = *plan.context;
+  const ContractionShape& s = plan.shape;
+  if (plan.accumulator != ValueType::kI32 || plan.reduction.blocks > 1 || plan.has_lhs_zp || s.batches > 1) return;
+  if (storage_bytes(plan.lhs_type) > 1 || storage_bytes(plan.rhs_type) > 1) return;
+  RequantRequest request{&c, s.groups_n, s.n, plan.steps, {}, {}};
+  const bool lhs_first = attrs.scale_order == ScaleOrder::kLhsFirst;
+  for (size_t slot : {lhs_first ? kLhsScale : kRhsScale, lhs_first ? kRhsScale : kLhsScale}) {
+    if (c.has(slot)) request.scales.push_back(slot);
+  }
+  const HostTensor& rhs = *c.in(kRhs).data;
+  std::optional<std::vector<double>> zero_points;
+  if (c.has(kRhsZeroPoint)) {
+    zero_points = channel_constants(c.in(kRhsZeroPoint), s.groups_n, s.n);
+    if (!zero_points) return;
+  }
+  const int64_t x_lo = info(plan.lhs_type).min - plan.lhs_zp, x_hi = info(plan.lhs_type).max - plan.lhs_zp;
+  for (int64_t channel = 0; channel < s.groups_n * s.n; channel++) {
+    int64_t start = 0;
+    if (bias != nullptr) start = bias->int_at(bias->size() == 1 ? 0 : bias->size() == s.n ? channel % s.n : channel);
+    const int64_t zp = zero_points ? static_cast<int64_t>((*zero_points)[static_cast<size_t>(channel)]) : 0;
+    const uint8_t* weights = rhs.bytes() + channel * s.reduction;
+    const AccumulatorBounds bounds =
+        is_signed(plan.rhs_type)
+            ? accumulator_bounds(reinterpret_cast<const int8_t*>(weights), s.reduction, 1, x_lo, x_hi, start, zp)
+            : accumulator_bounds(weights, s.reduction, 1, x_lo, x_hi, start, zp);
+    if (!bounds.fits_int32()) return;
+    request.reachable.push_back(bounds.reachable);
+  }
+  plan.requant = choose_requantization(request, plan.requant_note);
+}
+
 }  // namespace
 
 Result<ContractionPlan> plan_contraction(const LoweringContext& c) {
@@ -259,6 +292,7 @@ Result<ContractionPlan> plan_contraction(const LoweringContext& c) {
     if (bias != nullptr) plan.steps.erase(plan.steps.begin());
     if (is_integer(plan.rhs_type)) make_initial(plan, bias);
   }
+  if (!plan.float_sum) choose_epilogue(plan, attrs, bias);
   double added = 0;
   for (int64_t i = 0; bias != nullptr && i < bias->size(); i++)
     added = std::max(added, std::abs(static_cast<double>(bias->int_at(i))));

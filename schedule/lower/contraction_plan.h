@@ -4,6 +4,7 @@
 #include <string>
 #include <vector>
 
+#include "schedule/lower/requantize_choice.h"
 #include "schedule/packing/contraction_weights.h"
 
 namespace qlathe {
@@ -36,6 +37,8 @@ struct ContractionPlan {
   std::optional<PackedWeights> weights;      ///< of a constant rhs; a run-time one is packed by a kernel of its own
   Shape packed;                              ///< extents of the packed weights
   bool run_time_sums = false;                ///< `sums` are made by a kernel too
+  std::optional<RequantChoice> requant;      ///< takes the place of scales and steps
+  std::string requant_note;
   double accumulator_bound = 0;              ///< largest magnitude of an accumulator with its zero points; infinite: unknown
 };
 

@@ -54,8 +54,7 @@ Result<Expr> DepthwiseKernel::epilogue(const Expr& accumulator, double added_bou
 }
 
 Result<NodeLowering> DepthwiseKernel::finish(Func out, std::vector<KernelDim> dims, const std::string& row_loop,
-                                             int64_t row_extent, const std::string& form, const std::string& tile,
-                                             const std::vector<PointwiseStep>& steps) {
+                                             int64_t row_extent, const std::string& form, const std::string& tile) {
   const ValueType out_type = context.out().type.type;
   auto pipeline = std::make_shared<KernelPipeline>();
   pipeline->name = form + "_" + name(context.in(kLhs).type.type) + "_" + name(context.in(kRhs).type.type) + "_" + tile;
@@ -77,7 +76,8 @@ Result<NodeLowering> DepthwiseKernel::finish(Func out, std::vector<KernelDim> di
   for (size_t slot = 0; slot < kContractionExtra; slot++)
     call.key += context.has(slot) ? std::string(name(context.in(slot).type.type)) + "," : "-,";
   call.key += std::string(name(attrs.accumulator)) + std::to_string(static_cast<int>(attrs.scale_order)) + "|" +
-              operands.key() + "|" + steps_key(steps) + "|" + name(out_type);
+              operands.key() + "|" + epilogue_key + "|" + name(out_type);
+  if (!note.empty()) call.notes.push_back(note);
   call.pipeline = std::move(pipeline);
   lowering.calls.push_back(std::move(call));
   return std::move(lowering);
@@ -135,6 +135,7 @@ Result<NodeLowering> lower_general(const LoweringContext& c) {
   sum(here) = float_sum ? HalideAlgebra::fma(a, w, sum(here)) : sum(here) + a * w;
   QL_ASSIGN(const Expr result, k.epilogue(sum(here), 0, k.attrs.steps, at));
   out(vars) = result;
+  k.epilogue_key = steps_key(k.attrs.steps);
 
   // Tile: columns x channels.
   const Var x = axes.back(), xo("xo"), xi("xi"), np("np"), nj("nj"), v("v"), lane("c");
@@ -193,8 +194,7 @@ Result<NodeLowering> lower_general(const LoweringContext& c) {
   for (size_t d = 0; d < k.spatial; d++)
     row_extent *= k.out_shape[d];
   return k.finish(out, dims, fused.name(), row_extent, "depthwise",
-                  std::to_string(tile) + "x" + std::to_string(width / lanes) + "x" + std::to_string(lanes),
-                  k.attrs.steps);
+                  std::to_string(tile) + "x" + std::to_string(width / lanes) + "x" + std::to_string(lanes));
 }
 
 Result<NodeLowering> lower_depthwise(const LoweringContext& context) {

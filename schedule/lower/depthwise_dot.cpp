@@ -6,6 +6,7 @@
 #include <cstring>
 
 #include "schedule/lower/depthwise_shape.h"
+#include "schedule/lower/requantize_kernel.h"
 
 namespace qlathe {
 
@@ -63,13 +64,6 @@ DotTile choose(const DepthwiseKernel& k) {
   return t;
 }
 
-/// The constant that starts the accumulators: -lhs_zp * sum of weights, and a leading per-channel int32 bias.
-struct Start {
-  std::vector<int32_t> values, sums;
-  std::vector<PointwiseStep> steps;
-  double added = 0;
-};
-
 }  // namespace
 
 bool depthwise_dot_applies(const LoweringContext& c) {
@@ -118,6 +112,8 @@ Result<NodeLowering> lower_depthwise_dot(const LoweringContext& c) {
   weights.bytes.assign(static_cast<size_t>(element_count(weights.shape)), 0);
   weights.layout = "[kx][row/4][tile row][" + std::to_string(padded) + "][4 rows], zero where the window has no row";
   std::vector<int32_t> start(static_cast<size_t>(C), 0);
+  RequantRequest request{&c, 1, C, {}, {}, std::vector<AccumulatorInterval>(static_cast<size_t>(C))};
+  const int64_t true_zp = lhs_zp - offset, x_lo = info(lhs_type).min - true_zp, x_hi = info(lhs_type).max - true_zp;
   const HostTensor* rhs_zp = c.has(kRhsZeroPoint) ? c.in(kRhsZeroPoint).data.get() : nullptr;
   for (int64_t ch = 0; ch < C; ch++) {
     const int64_t zp = rhs_zp == nullptr ? 0 : rhs_zp->int_at(rhs_zp->size() == 1 ? 0 : ch);
@@ -126,6 +122,9 @@ Result<NodeLowering> lower_depthwise_dot(const LoweringContext& c) {
       for (int64_t kx = 0; kx < wx.kernel; kx++) {
         const int64_t value = rhs.data->int_at((ky * wx.kernel + kx) * C + ch) - zp;
         sum += value;
+        AccumulatorInterval& reach = request.reachable[static_cast<size_t>(ch)];
+        reach.lo += std::min(value * x_lo, value * x_hi);
+        reach.hi += std::max(value * x_lo, value * x_hi);
         for (int64_t row = 0; row < t.row_tile; row++) {
           const int64_t r = ky + row;
           const int64_t at = (((kx * t.row_groups + r / 4) * t.row_tile + row) * padded + ch) * 4 + r % 4;
@@ -147,6 +146,8 @@ Result<NodeLowering> lower_depthwise_dot(const LoweringContext& c) {
         auto& value = start[static_cast<size_t>(ch)];
         value = static_cast<int32_t>(static_cast<uint32_t>(value) + static_cast<uint32_t>(b));
         added = std::max(added, std::abs(static_cast<double>(b)));
+        request.reachable[static_cast<size_t>(ch)].lo += b;
+        request.reachable[static_cast<size_t>(ch)].hi += b;
       }
       steps.erase(steps.begin());
     }
@@ -201,9 +202,25 @@ Result<NodeLowering> lower_depthwise_dot(const LoweringContext& c) {
   Expr weight = w(((packed_row * i32(t.row_tile) + row) * i32(padded) + n) * 4 + rj);
   sum(sum_at) += cast<int32_t>(cast<int16_t>(inter(inter_at))) * cast<int32_t>(cast<int16_t>(weight));
   const auto rows = i32(t.row_tile);
-  QL_ASSIGN(const Expr result, k.epilogue(sum(n, tiled ? y % rows : 0, x, tiled ? y / rows : Expr(y), i), added, steps,
-                                          {i, y, x, n}));
-  out(n, x, y, i) = result;
+  const Expr total = sum(n, tiled ? y % rows : 0, x, tiled ? y / rows : Expr(y), i);
+  request.steps = steps;
+  const bool lhs_first = k.attrs.scale_order == ScaleOrder::kLhsFirst;
+  for (size_t slot : {lhs_first ? kLhsScale : kRhsScale, lhs_first ? kRhsScale : kLhsScale}) {
+    if (c.has(slot)) request.scales.push_back(slot);
+  }
+  const bool fits = std::all_of(request.reachable.begin(), request.reachable.end(), [](const AccumulatorInterval& reach) {
+    return reach.lo >= INT32_MIN && reach.hi <= INT32_MAX;
+  });
+  const auto choice = fits ? choose_requantization(request, k.note) : std::nullopt;
+  if (choice) {
+    const RequantKernel requant(*choice, c.out().type.type, c.node.origin.name, k.operands, k.lowering);
+    k.epilogue_key = requant.key();
+    out(n, x, y, i) = requant.apply(total, n);
+  } else {
+    QL_ASSIGN(const Expr result, k.epilogue(total, added, steps, {i, y, x, n}));
+    k.epilogue_key = steps_key(steps);
+    out(n, x, y, i) = result;
+  }
 
   const Var np("np"), nj("nj"), v("v"), lane("c"), xs("xs"), xj("xj"), xo("xo"), xi("xi"), yo("yo"), yi("yi");
   const auto tail = [](bool exact) { return exact ? TailStrategy::RoundUp : TailStrategy::ShiftInwards; };
@@ -238,8 +255,7 @@ Result<NodeLowering> lower_depthwise_dot(const LoweringContext& c) {
   const int64_t row_extent = k.out_shape[0] * ((out_rows + t.row_tile - 1) / t.row_tile);
   return k.finish(out, dims, "yo", row_extent, "depthwise_dot",
                   std::to_string(t.columns) + "x" + std::to_string(t.row_tile) + "x" + std::to_string(t.vectors) + "x" +
-                      std::to_string(t.lanes) + "_" + std::to_string(t.strip),
-                  steps);
+                      std::to_string(t.lanes) + "_" + std::to_string(t.strip));
 }
 
 }  // namespace qlathe

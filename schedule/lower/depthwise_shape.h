@@ -22,6 +22,8 @@ class DepthwiseKernel {
   size_t spatial = 0;                ///< axes 1 .. spatial of the result
   int64_t channels = 1, multiplier = 1, taps = 1;
   std::vector<int64_t> lhs_strides;  ///< of [I, s0.., C]
+  std::string epilogue_key;          ///< what of the epilogue is part of the code
+  std::string note;                  ///< the decision about requantization
 
   int64_t n() const { return channels * multiplier; }
   int64_t rows() const;  ///< result elements of a channel
@@ -32,8 +34,7 @@ class DepthwiseKernel {
   Result<Halide::Expr> epilogue(const Halide::Expr& accumulator, double added_bound,
                                 const std::vector<PointwiseStep>& steps, const std::vector<Halide::Expr>& at);
   Result<NodeLowering> finish(Halide::Func out, std::vector<KernelDim> dims, const std::string& row_loop,
-                              int64_t row_extent, const std::string& form, const std::string& tile,
-                              const std::vector<PointwiseStep>& steps);
+                              int64_t row_extent, const std::string& form, const std::string& tile);
 };
 
 /// The form on the dot instruction: rows of the window are interleaved bytewise and reduced four at a time. Whether it

@@ -9,7 +9,7 @@ namespace {
 TileCosts costs_of(const Target& target) {
   if (target.dot.name == "vpdpbusd") return {.multiply = 0.5, .load = 0.5, .latency = 5};
   if (target.vector_bits == 256) return {.multiply = 1.5, .load = 0.5, .latency = 6, .operand = 1.5};
-  if (target.dot.name == "sdot" || target.dot.name == "smmla") return {.multiply = 0.5, .load = 0.5, .latency = 4};
+  if (target.dot.name == "sdot" || target.dot.name == "usdot") return {.multiply = 0.5, .load = 0.5, .latency = 4};
   return {.multiply = 2, .load = 0.5, .latency = 6, .operand = 1};
 }
 

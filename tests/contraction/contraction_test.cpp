@@ -192,6 +192,55 @@ TEST_P(ContractionOn, WideActivations) {
   check(specs, GetParam());
 }
 
+/// Bias, scale per channel, zero point, bytes: as a quantized network states it.
+ContractionSpec to_bytes(ContractionSpec s, ValueType out, float scale, double zero_point) {
+  const int64_t channels = s.n;
+  HostTensor bias(ValueType::kI32, {channels}), factor(ValueType::kF32, {channels});
+  for (int64_t i = 0; i < channels; i++) {
+    bias.set_int(i, 37 * i - 300);
+    factor.as<float>()[static_cast<size_t>(i)] = scale * (1.0f + 0.013f * static_cast<float>(i));
+  }
+  s.extra = {bias, factor, HostTensor::scalar(static_cast<float>(zero_point))};
+  s.steps = {{.op = "add", .type = ValueType::kI32, .operands = {kContractionExtra}},
+             {.op = "cast", .type = ValueType::kF32},
+             {.op = "mul", .type = ValueType::kF32, .operands = {kContractionExtra + 1}},
+             {.op = "add", .type = ValueType::kF32, .operands = {kContractionExtra + 2}},
+             {.op = "cast", .type = out}};
+  s.label += std::string(" to ") + name(out);
+  return s;
+}
+
+TEST_P(ContractionOn, EpiloguesToBytes) {
+  std::vector<ContractionSpec> specs;
+  using V = ValueType;
+  specs.push_back(to_bytes(dense(9, 40, 36), V::kU8, 0.003f, 100));
+  specs.push_back(to_bytes(dense(9, 40, 36), V::kI8, 0.003f, -3));
+  specs.push_back(to_bytes(conv2d(8, 8, 7, 24, {3, 1, 1}, {3, 1, 1}), V::kU4, 0.0005f, 2));
+  ContractionSpec s = to_bytes(dense(5, 64, 16), V::kI8, 0.25f, 0);  // many ties
+  s.lhs_type = V::kI8;
+  s.lhs_zero_point = Operand::kOne;
+  specs.push_back(s);
+  s = to_bytes(dense(6, 33, 20), V::kI8, 0.001f, 5);
+  s.steps.insert(s.steps.end() - 1, {.op = "relu", .type = V::kF32});
+  specs.push_back(s);
+  s = to_bytes(dense(6, 33, 20), V::kI8, 0.001f, 5);
+  s.steps.insert(s.steps.end() - 1, {.op = "tanh", .type = V::kF32});
+  specs.push_back(s);
+  s = to_bytes(dense(6, 33, 20), V::kI16, 0.7f, 0);
+  specs.push_back(s);
+  check(specs, GetParam());
+}
+
+TEST(ContractionPlan, AConstantEpilogueBecomesOneProvenFormula) {
+  const NodeCase node_case = make_contraction(to_bytes(dense(9, 40, 36), ValueType::kU8, 0.003f, 0), 3);
+  const LoweringContext context{node_case.graph, node_case.graph.nodes.back(), *TargetRegistry::find("x86-64-avx512vnni")};
+  const auto lowering = (*LoweringRegistry::find("contraction"))(context);
+  ASSERT_TRUE(lowering.ok()) << lowering.status().text();
+  ASSERT_EQ(lowering->calls.size(), 1u);
+  ASSERT_EQ(lowering->calls[0].notes.size(), 1u);
+  EXPECT_NE(lowering->calls[0].notes[0].find("fp32"), std::string::npos) << lowering->calls[0].notes[0];
+}
+
 TEST_P(ContractionOn, TwoRunTimeOperands) {
   std::vector<ContractionSpec> specs;
   using V = ValueType;

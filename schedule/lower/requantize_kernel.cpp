@@ -1,0 +1,111 @@
+#include "schedule/lower/requantize_kernel.h"
+
+#include <algorithm>
+#include <cstring>
+
+#include "schedule/halide_algebra.h"
+
+namespace qlathe {
+
+using Halide::cast;
+using Halide::Expr;
+
+namespace {
+
+bool is_f64(RequantFormula f) { return f == RequantFormula::kF64Magic || f == RequantFormula::kF64Fma; }
+
+Expr fma(const Expr& a, const Expr& b, const Expr& c) {
+  const bool wide = a.type().bits() == 64;
+  return Halide::Internal::Call::make(a.type(), wide ? "llvm.fma.f64" : "llvm.fma.f32", {a, b, c},
+                                      Halide::Internal::Call::PureExtern);
+}
+
+}  // namespace
+
+template <class T, class Get>
+RequantKernel::Constants RequantKernel::bind(ValueType type, const std::string& what, Get&& get, FlatOperands& operands,
+                                             NodeLowering& lowering) {
+  std::vector<T> values;
+  for (const RequantConstants& c : choice_.channels)
+    values.push_back(static_cast<T>(get(c)));
+  const bool uniform =
+      std::all_of(values.begin(), values.end(), [&](T v) { return std::memcmp(&v, &values[0], sizeof(T)) == 0; });
+  if (uniform) values.resize(1);
+  PackedConstant constant;
+  constant.name = node_ + "." + what;
+  constant.type = type;
+  constant.shape = {static_cast<int64_t>(values.size())};
+  constant.bytes.resize(values.size() * sizeof(T));
+  std::memcpy(constant.bytes.data(), values.data(), constant.bytes.size());
+  constant.layout = uniform ? "one for all channels" : "[c]";
+  const int index = static_cast<int>(lowering.constants.size());
+  lowering.constants.push_back(constant);
+  return {operands.constant(constant, index, what), uniform, true};
+}
+
+RequantKernel::RequantKernel(const RequantChoice& choice, ValueType out_type, const std::string& node,
+                             FlatOperands& operands, NodeLowering& lowering)
+    : choice_(choice), out_type_(out_type), node_(node) {
+  const RequantFormula f = choice.formula;
+  if (is_f64(f)) {
+    multiplier_ = bind<double>(ValueType::kF64, "multiplier", [](auto& c) { return c.m64; }, operands, lowering);
+    addend_ = bind<double>(ValueType::kF64, "addend", [](auto& c) { return c.b64; }, operands, lowering);
+    return;
+  }
+  multiplier_ = bind<float>(ValueType::kF32, "multiplier", [](auto& c) { return c.m32; }, operands, lowering);
+  if (f == RequantFormula::kF32Mul) {
+    const bool zero = std::all_of(choice.channels.begin(), choice.channels.end(),
+                                  [](const RequantConstants& c) { return c.zero_point == 0; });
+    if (!zero) {
+      zero_point_ =
+          bind<int32_t>(ValueType::kI32, "zero_point", [](auto& c) { return c.zero_point; }, operands, lowering);
+    }
+    return;
+  }
+  addend_ = bind<float>(ValueType::kF32, "addend", [](auto& c) { return c.b32; }, operands, lowering);
+}
+
+Expr RequantKernel::load(const Constants& constants, const Expr& channel) {
+  return constants.param(constants.uniform ? Expr(0) : channel);
+}
+
+Expr RequantKernel::apply(const Expr& accumulator, const Expr& channel) const {
+  const Expr m = load(multiplier_, channel);
+  Expr value;
+  switch (choice_.formula) {
+    case RequantFormula::kF32Magic:
+      value = Halide::reinterpret<int32_t>(fma(cast<float>(accumulator), m, load(addend_, channel))) - 0x4B400000;
+      break;
+    case RequantFormula::kF32Fma:
+      value = cast<int32_t>(Halide::round(fma(cast<float>(accumulator), m, load(addend_, channel))));
+      break;
+    case RequantFormula::kF32Mul:
+      value = cast<int32_t>(Halide::round(cast<float>(accumulator) * m));
+      if (zero_point_.present) value = value + load(zero_point_, channel);
+      break;
+    case RequantFormula::kF64Magic:
+      value = cast<int32_t>(
+          Halide::reinterpret<int64_t>(fma(cast<double>(accumulator), m, load(addend_, channel))));
+      break;
+    case RequantFormula::kF64Fma:
+      value = cast<int32_t>(Halide::round(fma(cast<double>(accumulator), m, load(addend_, channel))));
+      break;
+    default:
+      internal_error(__FILE__, __LINE__, "a formula for kernels", name(choice_.formula));
+  }
+  // The type's own limits are the saturating narrowing's.
+  const bool is_signed_out = is_signed(out_type_);
+  if (choice_.lo > (is_signed_out ? -128 : 0)) value = Halide::max(value, choice_.lo);
+  if (choice_.hi < (is_signed_out ? 127 : 255)) value = Halide::min(value, choice_.hi);
+  return Halide::saturating_cast(is_signed_out ? Halide::Int(8) : Halide::UInt(8), value);
+}
+
+std::string RequantKernel::key() const {
+  std::string key = std::string("requant ") + name(choice_.formula) + "," + std::to_string(choice_.lo) + "," +
+                    std::to_string(choice_.hi);
+  for (const Constants* c : {&multiplier_, &addend_, &zero_point_})
+    key += c->present ? c->uniform ? "u" : "c" : "-";
+  return key;
+}
+
+}  // namespace qlathe

@@ -1,0 +1,37 @@
+#pragma once
+/// Proven requantization formulas in kernels. Only .cpp files that build pipelines include this.
+#include <string>
+
+#include "schedule/lower/flat_operands.h"
+#include "schedule/lower/requantize_choice.h"
+
+namespace qlathe {
+
+/// A choice with its constants bound to kernel parameters.
+class RequantKernel {
+ public:
+  RequantKernel(const RequantChoice& choice, ValueType out_type, const std::string& node, FlatOperands& operands,
+                NodeLowering& lowering);
+
+  /// The stored result for an int32 accumulator; `channel` indexes [slice][n].
+  Halide::Expr apply(const Halide::Expr& accumulator, const Halide::Expr& channel) const;
+  /// What of it is part of the code.
+  std::string key() const;
+
+ private:
+  struct Constants {
+    Halide::ImageParam param;
+    bool uniform = false;
+    bool present = false;
+  };
+  template <class T, class Get>
+  Constants bind(ValueType type, const std::string& what, Get&& get, FlatOperands& operands, NodeLowering& lowering);
+  static Halide::Expr load(const Constants& constants, const Halide::Expr& channel);
+
+  const RequantChoice& choice_;
+  ValueType out_type_;
+  std::string node_;
+  Constants multiplier_, addend_, zero_point_;
+};
+
+}  // namespace qlathe
