@@ -1,0 +1,44 @@
+// Kinds whose readers do not exist: reported as what they are. A reader replaces its entry here by a file of its own.
+#include "tests/cases/case_kind.h"
+
+namespace qlathe::cases {
+namespace {
+
+class Unsupported : public CaseKind {
+ public:
+  explicit Unsupported(std::string why) : why_(std::move(why)) {}
+  Result<Prepared> prepare(const CaseRef&, Executor&) const override { return Status::unsupported({}, why_); }
+
+ private:
+  std::string why_;
+};
+
+void add(const char* kind, const char* why) { Registered(kind, std::make_unique<Unsupported>(why)); }
+
+const bool registered = [] {
+  add("brevitas_model", "ONNX exports of Brevitas models are not read");
+  add("qwix_qt", "quantized training is not supported");
+  add("qwix_odml_qat", "quantization-aware training is not supported");
+  add("qwix_odml_tflite", ".tflite files are not read");
+  add("qwix_lora", "LoRA rules are not supported");
+  add("qwix_ragged", "ragged_dot is not supported");
+  add("qwix_ragged_qt", "ragged_dot is not supported");
+  return true;
+}();
+
+/// Networks and single operators in a model file.
+class ModelFile : public CaseKind {
+ public:
+  Result<Prepared> prepare(const CaseRef& ref, Executor&) const override {
+    for (const char* extension : {".tflite", ".onnx"}) {
+      if (std::filesystem::exists(ref.folder / (std::string("model") + extension)))
+        return Status::unsupported({}, std::string(extension) + " files are not read");
+    }
+    return Status::user({ref.folder.string(), "", ""}, "has no model.tflite or model.onnx");
+  }
+};
+
+const Registered model_file("model", std::make_unique<ModelFile>());
+
+}  // namespace
+}  // namespace qlathe::cases

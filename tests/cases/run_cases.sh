@@ -1,0 +1,18 @@
+#!/usr/bin/env bash
+# run_cases.sh PROGRAM VIA FOLDER...: as a test. Folders are below the reference data; without it, exit code 77 (skipped).
+# Passes if every case passes or has no such path.
+set -euo pipefail
+program=$1 via=$2
+shift 2
+shared=${QLATHE_SHARED:-$QLATHE_ROOT/../shared}
+if [ ! -d "$shared" ]; then
+  echo "skipped: no reference data: set QLATHE_SHARED"
+  exit 77
+fi
+log=$(cd "$shared" && "$program" --via "$via" "$@") || { echo "$log"; exit 1; }
+echo "$log"
+case "$(tail -n 1 <<<"$log")" in
+  "passed 0 "*) echo "no case passed"; exit 1 ;;
+  *"failed 0, unsupported 0") ;;
+  *) echo "a case is unsupported"; exit 1 ;;
+esac
