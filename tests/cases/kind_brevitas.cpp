@@ -66,14 +66,20 @@ Result<TensorId> add_rounding(NodeBuilder& builder, TensorId t, RoundMode mode) 
   if (mode == RoundMode::kRound) return one(".rounded", t, "round");
   if (mode == RoundMode::kFloor) return one(".rounded", t, "floor");
   if (mode == RoundMode::kCeil) return one(".rounded", t, "ceil");
-  // Towards zero: up below 0, else down. DPU: halves up below 0, else to even.
-  const bool dpu = mode == RoundMode::kDpu;
-  TensorId shifted = t;
-  if (dpu) {
-    QL_ASSIGN(shifted, builder.pointwise(".half", t, Chain().step("add", ValueType::kF32, {builder.scalar(0.5f)})));
+  TensorId below, above;
+  if (mode == RoundMode::kDpu) {
+    // Half to even, but up where t is below 0.
+    QL_ASSIGN(above, one(".even", t, "round"));
+    QL_ASSIGN(const TensorId up, one(".up", t, "ceil"));
+    QL_ASSIGN(const TensorId floor, one(".floor", t, "floor"));
+    Chain half;
+    half.step("sub", ValueType::kF32, {floor}).step("equal", ValueType::kBool, {builder.scalar(0.5f)});
+    half.step("select", ValueType::kF32, {up, above});
+    QL_ASSIGN(below, builder.pointwise(".below", t, half));
+  } else {
+    QL_ASSIGN(below, one(".below", t, "ceil"));
+    QL_ASSIGN(above, one(".above", t, "floor"));
   }
-  QL_ASSIGN(const TensorId below, one(".below", shifted, dpu ? "floor" : "ceil"));
-  QL_ASSIGN(const TensorId above, one(".above", t, dpu ? "round" : "floor"));
   Chain chain;
   chain.step("less", ValueType::kBool, {builder.scalar(0)}).step("select", ValueType::kF32, {below, above});
   return builder.pointwise(".rounded", t, chain);
