@@ -1,8 +1,6 @@
 #include <xxhash.h>
 
 #include <algorithm>
-#include <cstdlib>
-#include <cstring>
 #include <fstream>
 #include <iterator>
 #include <optional>
@@ -11,21 +9,10 @@
 #include "api/qlathe.h"
 #include "api/thread_pool.h"
 #include "codegen/native/jit_executor.h"
+#include "codegen/native/jit_instance.h"
 
 namespace qlathe {
 namespace {
-
-struct FreeMemory {
-  void operator()(void* memory) const { std::free(memory); }
-};
-
-std::unique_ptr<void, FreeMemory> aligned_memory(int64_t bytes) {
-  const size_t rounded = (static_cast<size_t>(bytes) / 64 + 1) * 64;
-  std::unique_ptr<void, FreeMemory> memory(std::aligned_alloc(64, rounded));
-  QL_CHECK(memory != nullptr, std::to_string(rounded) + " bytes of memory");
-  std::memset(memory.get(), 0, rounded);
-  return memory;
-}
 
 int compile_threads(int wanted) {
   return wanted > 0 ? wanted : std::max(1, static_cast<int>(std::thread::hardware_concurrency()));
@@ -38,10 +25,6 @@ std::optional<ObjectCache> open_cache(const CompileOptions& options) {
 }
 
 }  // namespace
-
-struct Instance::Memory {
-  std::unique_ptr<void, FreeMemory> arena, state;
-};
 
 Model::Model() = default;
 Model::~Model() = default;
@@ -81,67 +64,27 @@ const std::vector<ProgramIo>& Model::outputs() const { return jit_->program().ou
 const Program& Model::program() const { return jit_->program(); }
 
 std::unique_ptr<Instance> Model::instance(int threads) const {
-  return std::unique_ptr<Instance>(new Instance(shared_from_this(), std::max(threads, 1)));
+  return std::unique_ptr<Instance>(new Instance(jit_, std::max(threads, 1)));
 }
 
-Instance::Instance(std::shared_ptr<const Model> model, int threads) : model_(std::move(model)), memory_(new Memory) {
+Instance::Instance(std::shared_ptr<const JitProgram> jit, int threads)
+    : memory_(std::make_unique<JitInstance>(std::move(jit), threads)) {
   if (threads > 1) pool_ = std::make_unique<ThreadPool>(threads);
-  memory_->arena = aligned_memory(model_->jit_->arena_bytes(threads));
-  memory_->state = aligned_memory(model_->program().state_bytes);
-  reset();
 }
 
 Instance::~Instance() = default;
 
-int64_t Instance::arena_bytes() const { return model_->jit_->arena_bytes(pool_ ? pool_->workers() : 1); }
+int64_t Instance::arena_bytes() const { return memory_->arena_bytes(); }
 
 Status Instance::run(const std::vector<const void*>& inputs, const std::vector<void*>& outputs) {
-  const Program& program = model_->program();
-  if (inputs.size() != program.inputs.size() || outputs.size() != program.outputs.size()) {
-    return Status::user({"", program.name, ""}, "takes " + std::to_string(program.inputs.size()) + " inputs and " +
-                                                    std::to_string(program.outputs.size()) + " outputs, not " +
-                                                    std::to_string(inputs.size()) + " and " +
-                                                    std::to_string(outputs.size()));
-  }
-  const bool missing =
-      std::count(inputs.begin(), inputs.end(), nullptr) + std::count(outputs.begin(), outputs.end(), nullptr) > 0;
-  if (missing) return Status::user({"", program.name, ""}, "an input or output pointer is null");
-  const int32_t failed = model_->jit_->run()(inputs.data(), outputs.data(), memory_->arena.get(), memory_->state.get(),
-                                             pool_ ? &pool_->hook() : nullptr);
-  QL_CHECK(failed == 0, std::to_string(failed));
-  return {};
+  return memory_->run(inputs, outputs, pool_ ? &pool_->hook() : nullptr);
 }
 
 Result<std::vector<HostTensor>> Instance::run(const std::vector<HostTensor>& inputs) {
-  const Program& program = model_->program();
-  Status problems;
-  std::vector<const void*> in;
-  for (size_t i = 0; i < std::min(inputs.size(), program.inputs.size()); i++) {
-    const TensorType& wanted = program.inputs[i].type;
-    if (inputs[i].type() != wanted.type || inputs[i].shape() != wanted.shape) {
-      problems.merge(Status::user({"", program.inputs[i].name, ""},
-                                  std::string("is ") + name(wanted.type) + "[" + to_string(wanted.shape) + "], not " +
-                                      name(inputs[i].type()) + "[" + to_string(inputs[i].shape()) + "]"));
-    }
-  }
-  if (!problems.ok()) return problems;
-  for (const HostTensor& tensor : inputs)
-    in.push_back(tensor.bytes());
-  std::vector<HostTensor> outputs;
-  std::vector<void*> out;
-  for (const ProgramIo& io : program.outputs)
-    outputs.emplace_back(io.type.type, io.type.shape);
-  for (HostTensor& tensor : outputs)
-    out.push_back(tensor.bytes());
-  QL_RETURN_IF_ERROR(run(in, out));
-  return outputs;
+  return memory_->run(inputs, pool_ ? &pool_->hook() : nullptr);
 }
 
-void Instance::reset() {
-  for (const ProgramState& s : model_->program().states) {
-    std::memcpy(static_cast<uint8_t*>(memory_->state.get()) + s.offset, s.initial.data(), s.initial.size());
-  }
-}
+void Instance::reset() { memory_->reset(); }
 
 std::string file_hash(const std::string& path) {
   std::ifstream in(path, std::ios::binary);

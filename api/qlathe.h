@@ -14,6 +14,7 @@
 
 namespace qlathe {
 
+class JitInstance;
 class JitProgram;
 class ThreadPool;
 
@@ -32,7 +33,7 @@ struct CompileOptions {
 class Instance;
 
 /// A compiled model. Immutable: share it between threads.
-class Model : public std::enable_shared_from_this<Model> {
+class Model {
  public:
   static Result<std::shared_ptr<const Model>> compile(const std::string& path, const CompileOptions& options = {});
   /// From a graph of the front-end, quantized or not.
@@ -48,7 +49,6 @@ class Model : public std::enable_shared_from_this<Model> {
   std::unique_ptr<Instance> instance(int threads = 1) const;
 
  private:
-  friend class Instance;
   Model();
   std::shared_ptr<const JitProgram> jit_;
 };
@@ -68,10 +68,8 @@ class Instance {
 
  private:
   friend class Model;
-  Instance(std::shared_ptr<const Model> model, int threads);
-  struct Memory;
-  std::shared_ptr<const Model> model_;
-  std::unique_ptr<Memory> memory_;
+  Instance(std::shared_ptr<const JitProgram> jit, int threads);
+  std::unique_ptr<JitInstance> memory_;
   std::unique_ptr<ThreadPool> pool_;
 };
 

@@ -1,0 +1,89 @@
+#include "codegen/native/jit_instance.h"
+
+#include <algorithm>
+#include <cstdlib>
+#include <cstring>
+
+namespace qlathe {
+namespace {
+
+struct FreeMemory {
+  void operator()(void* memory) const { std::free(memory); }
+};
+using AlignedMemory = std::unique_ptr<void, FreeMemory>;
+
+/// At least one byte, aligned to 64, all zero.
+AlignedMemory aligned_memory(int64_t bytes) {
+  const size_t rounded = (static_cast<size_t>(bytes) / 64 + 1) * 64;
+  AlignedMemory memory(std::aligned_alloc(64, rounded));
+  QL_CHECK(memory != nullptr, std::to_string(rounded) + " bytes of memory");
+  std::memset(memory.get(), 0, rounded);
+  return memory;
+}
+
+std::string type_text(const TensorType& type) {
+  return std::string(name(type.type)) + "[" + to_string(type.shape) + "]";
+}
+
+}  // namespace
+
+struct JitInstance::Memory {
+  AlignedMemory arena, state;
+};
+
+JitInstance::JitInstance(std::shared_ptr<const JitProgram> jit, int32_t workers)
+    : jit_(std::move(jit)), workers_(workers), memory_(new Memory) {
+  memory_->arena = aligned_memory(arena_bytes());
+  memory_->state = aligned_memory(program().state_bytes);
+  reset();
+}
+
+JitInstance::~JitInstance() = default;
+
+Status JitInstance::run(const std::vector<const void*>& inputs, const std::vector<void*>& outputs,
+                        const Parallel* parallel) {
+  const Program& p = program();
+  if (inputs.size() != p.inputs.size() || outputs.size() != p.outputs.size()) {
+    return Status::user({"", p.name, ""}, "takes " + std::to_string(p.inputs.size()) + " inputs and " +
+                                              std::to_string(p.outputs.size()) + " outputs, not " +
+                                              std::to_string(inputs.size()) + " and " + std::to_string(outputs.size()));
+  }
+  if (std::count(inputs.begin(), inputs.end(), nullptr) + std::count(outputs.begin(), outputs.end(), nullptr) > 0) {
+    return Status::user({"", p.name, ""}, "an input or output pointer is null");
+  }
+  const int32_t failed =
+      jit_->run()(inputs.data(), outputs.data(), memory_->arena.get(), memory_->state.get(), parallel);
+  QL_CHECK(failed == 0, std::to_string(failed));
+  return {};
+}
+
+Result<std::vector<HostTensor>> JitInstance::run(const std::vector<HostTensor>& inputs, const Parallel* parallel) {
+  const Program& p = program();
+  Status problems;
+  for (size_t i = 0; i < std::min(inputs.size(), p.inputs.size()); i++) {
+    const TensorType given{inputs[i].type(), inputs[i].shape()};
+    if (given == p.inputs[i].type) continue;
+    problems.merge(
+        Status::user({"", p.inputs[i].name, ""}, "is " + type_text(p.inputs[i].type) + ", not " + type_text(given)));
+  }
+  if (!problems.ok()) return problems;
+  std::vector<const void*> in;
+  for (const HostTensor& tensor : inputs)
+    in.push_back(tensor.bytes());
+  std::vector<HostTensor> outputs;
+  std::vector<void*> out;
+  for (const ProgramIo& io : p.outputs)
+    outputs.emplace_back(io.type.type, io.type.shape);
+  for (HostTensor& tensor : outputs)
+    out.push_back(tensor.bytes());
+  QL_RETURN_IF_ERROR(run(in, out, parallel));
+  return outputs;
+}
+
+void JitInstance::reset() {
+  for (const ProgramState& s : program().states) {
+    std::memcpy(static_cast<uint8_t*>(memory_->state.get()) + s.offset, s.initial.data(), s.initial.size());
+  }
+}
+
+}  // namespace qlathe
