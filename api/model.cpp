@@ -55,7 +55,7 @@ Result<std::shared_ptr<const Model>> Model::compile(const Graph& graph, const Co
   QL_ASSIGN(std::vector<NativeKernel> kernels,
             compile_kernels(program, cache ? &*cache : nullptr, compile_threads(options.threads), progress));
   std::shared_ptr<Model> model(new Model);
-  QL_ASSIGN(model->jit_, JitProgram::load(std::make_shared<const Program>(std::move(program)), std::move(kernels)));
+  QL_ASSIGN(model->jit_, JitProgram::load(std::move(program), std::move(kernels)));
   return std::shared_ptr<const Model>(std::move(model));
 }
 

@@ -54,16 +54,18 @@ class DriverModule {
   }
 
  private:
-  llvm::Constant* constant_pointer(const PackedConstant& constant) {
+  llvm::Constant* constant_pointer(size_t index) {
+    const PackedConstant& constant = program_.constants[index];
     if (options_.constants == ConstantLinkage::kAddress) {
-      const auto address = reinterpret_cast<uintptr_t>(constant.bytes.data());
+      const auto address = reinterpret_cast<uintptr_t>(options_.addresses[index]);
+      QL_CHECK(address % kConstantAlignment == 0, constant.name);
       return llvm::ConstantExpr::getIntToPtr(llvm::ConstantInt::get(i64_, address), ptr_);
     }
     const llvm::StringRef bytes(reinterpret_cast<const char*>(constant.bytes.data()), constant.bytes.size());
     llvm::Constant* data = llvm::ConstantDataArray::getString(context_, bytes, false);
     auto* global = new llvm::GlobalVariable(*module_, data->getType(), true, llvm::GlobalValue::PrivateLinkage, data,
                                             constant.name);
-    global->setAlignment(llvm::Align(64));
+    global->setAlignment(llvm::Align(kConstantAlignment));
     return global;
   }
 

@@ -9,16 +9,20 @@
 
 namespace qlathe {
 
+/// What kernels assume of a pointer to a packed constant, in bytes.
+inline constexpr int64_t kConstantAlignment = 64;
+
 /// How the driver reaches the program's constants.
 enum class ConstantLinkage {
   kEmbedded,  ///< read-only data of the driver's object
-  kAddress,   ///< addresses in this process (JIT): the Program must outlive the code
+  kAddress,   ///< DriverOptions::addresses in this process (JIT)
 };
 
 struct DriverOptions {
   std::string prefix;  ///< of every symbol, a C identifier
   std::string triple;  ///< LLVM target triple; empty: this process
   ConstantLinkage constants = ConstantLinkage::kEmbedded;
+  std::vector<const void*> addresses;  ///< of each constant, aligned to kConstantAlignment; must outlive the code
 };
 
 /// Object code of a program's entry points, made with LLVM IR. It defines

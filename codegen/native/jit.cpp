@@ -3,6 +3,8 @@
 #include <llvm/ExecutionEngine/Orc/LLJIT.h>
 #include <llvm/Support/TargetSelect.h>
 
+#include <algorithm>
+#include <cstdlib>
 #include <mutex>
 
 namespace qlathe {
@@ -11,7 +13,7 @@ struct JitProgram::Session {
   std::unique_ptr<llvm::orc::LLJIT> jit;
 };
 
-JitProgram::JitProgram() = default;
+JitProgram::JitProgram() : constants_(nullptr, std::free) {}
 JitProgram::~JitProgram() = default;
 
 namespace {
@@ -27,15 +29,32 @@ Status add_object(llvm::orc::LLJIT& jit, const std::vector<uint8_t>& object, con
 
 }  // namespace
 
-Result<std::shared_ptr<const JitProgram>> JitProgram::load(std::shared_ptr<const Program> program,
-                                                           std::vector<NativeKernel> kernels) {
+Result<std::shared_ptr<const JitProgram>> JitProgram::load(Program program, std::vector<NativeKernel> kernels) {
   static std::once_flag once;
   std::call_once(once, [] {
     llvm::InitializeNativeTarget();
     llvm::InitializeNativeTargetAsmPrinter();
   });
-  QL_ASSIGN(const std::vector<uint8_t> driver,
-            compile_driver(*program, kernels, {"model", "", ConstantLinkage::kAddress}));
+  std::shared_ptr<JitProgram> out(new JitProgram);
+  out->arena_bytes_ = program.arena_bytes;
+  out->scratch_bytes_ = qlathe::arena_bytes(program, kernels, 1) - program.arena_bytes;
+
+  DriverOptions options{"model", "", ConstantLinkage::kAddress, {}};
+  const auto round_up = [](size_t bytes) { return (bytes / kConstantAlignment + 1) * kConstantAlignment; };
+  size_t total = kConstantAlignment;
+  for (const PackedConstant& constant : program.constants)
+    total += round_up(constant.bytes.size());
+  out->constants_.reset(std::aligned_alloc(kConstantAlignment, total));
+  QL_CHECK(out->constants_ != nullptr, std::to_string(total) + " bytes of constants");
+  auto* at = static_cast<uint8_t*>(out->constants_.get());
+  for (PackedConstant& constant : program.constants) {
+    std::copy(constant.bytes.begin(), constant.bytes.end(), at);
+    options.addresses.push_back(at);
+    at += round_up(constant.bytes.size());
+    std::vector<uint8_t>().swap(constant.bytes);
+  }
+
+  QL_ASSIGN(const std::vector<uint8_t> driver, compile_driver(program, kernels, options));
   auto jit = llvm::orc::LLJITBuilder().create();
   if (!jit) return from_llvm(jit.takeError());
   for (const NativeKernel& kernel : kernels)
@@ -44,10 +63,7 @@ Result<std::shared_ptr<const JitProgram>> JitProgram::load(std::shared_ptr<const
   auto symbol = (*jit)->lookup("model_run_arrays");
   if (!symbol) return from_llvm(symbol.takeError());
 
-  std::shared_ptr<JitProgram> out(new JitProgram);
   out->run_ = symbol->toPtr<RunFunction>();
-  out->arena_bytes_ = program->arena_bytes;
-  out->scratch_bytes_ = qlathe::arena_bytes(*program, kernels, 1) - program->arena_bytes;
   out->program_ = std::move(program);
   out->session_ = std::make_unique<Session>();
   out->session_->jit = std::move(*jit);

@@ -10,13 +10,13 @@ namespace qlathe {
 /// may go on concurrently, each with memory of its own.
 class JitProgram {
  public:
-  static Result<std::shared_ptr<const JitProgram>> load(std::shared_ptr<const Program> program,
-                                                        std::vector<NativeKernel> kernels);
+  /// Takes the program over: its constants move to aligned memory, so the `bytes` of program() are empty afterwards.
+  static Result<std::shared_ptr<const JitProgram>> load(Program program, std::vector<NativeKernel> kernels);
   ~JitProgram();
   JitProgram(const JitProgram&) = delete;
   JitProgram& operator=(const JitProgram&) = delete;
 
-  const Program& program() const { return *program_; }
+  const Program& program() const { return program_; }
   RunFunction run() const { return run_; }
   int64_t arena_bytes(int32_t workers = 1) const { return arena_bytes_ + scratch_bytes_ * workers; }
 
@@ -24,7 +24,8 @@ class JitProgram {
   struct Session;  // LLVM's side
   JitProgram();
 
-  std::shared_ptr<const Program> program_;
+  Program program_;
+  std::unique_ptr<void, void (*)(void*)> constants_;
   std::unique_ptr<Session> session_;
   RunFunction run_ = nullptr;
   int64_t arena_bytes_ = 0, scratch_bytes_ = 0;

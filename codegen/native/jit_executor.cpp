@@ -24,8 +24,7 @@ Result<std::unique_ptr<Executable>> JitExecutor::prepare(const Graph& graph) {
   }
   QL_ASSIGN(Program program, plan_program(graph, target_));
   QL_ASSIGN(std::vector<NativeKernel> kernels, compile_kernels(program, cache_, threads_));
-  QL_ASSIGN(std::shared_ptr<const JitProgram> jit,
-            JitProgram::load(std::make_shared<const Program>(std::move(program)), std::move(kernels)));
+  QL_ASSIGN(std::shared_ptr<const JitProgram> jit, JitProgram::load(std::move(program), std::move(kernels)));
   return std::unique_ptr<Executable>(std::make_unique<JitExecutable>(std::move(jit)));
 }
 
