@@ -41,8 +41,8 @@ class DriverModule {
         void_(llvm::Type::getVoidTy(context)) {}
 
   std::unique_ptr<llvm::Module> build() {
-    for (const PackedConstant& constant : program_.constants)
-      constants_.push_back(constant_pointer(constant));
+    for (size_t i = 0; i < program_.constants.size(); i++)
+      constants_.push_back(constant_pointer(i));
     for (const NativeKernel& kernel : kernels_)
       kernel_functions_.push_back(declare(kernel));
     llvm::Function* run = build_run();
