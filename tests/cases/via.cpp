@@ -20,8 +20,9 @@ class ReferenceVia : public Via {
 }  // namespace
 
 Result<std::unique_ptr<Via>> make_via(const std::string& name, const std::filesystem::path& folder) {
-  (void)folder;
   if (name == "reference") return std::unique_ptr<Via>(std::make_unique<ReferenceVia>());
+  if (name == "jit") return make_jit(folder);
+  if (name == "object" || name == "cpp") return make_emitted(name == "cpp", folder);
   return Status::user({"", "--via", ""}, "unknown path '" + name + "'", "use reference, jit, object or cpp");
 }
 

@@ -24,10 +24,10 @@ class Via {
                                               const std::string& id) = 0;
 };
 
-/// "reference", "jit", "object" or "cpp". `folder` is for the files that the last two make.
+/// "reference", "jit", "object" or "cpp". `folder` is for the files that the native ones make.
 Result<std::unique_ptr<Via>> make_via(const std::string& name, const std::filesystem::path& folder);
-/// In via_native.cpp.
-std::unique_ptr<Via> make_jit();
-std::unique_ptr<Via> make_emitted(const std::string& name, const std::filesystem::path& folder);
+/// The native ones (via_native.cpp).
+std::unique_ptr<Via> make_jit(const std::filesystem::path& folder);
+std::unique_ptr<Via> make_emitted(bool cpp, const std::filesystem::path& folder);
 
 }  // namespace qlathe::cases

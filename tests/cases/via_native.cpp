@@ -1,0 +1,178 @@
+// Native paths: the JIT in this process; objects and C++ sources as a user gets them, compiled, linked into a shared
+// library a graph, and called through the emitted header.
+#include <dlfcn.h>
+#include <fmt/format.h>
+
+#include <cstdlib>
+#include <fstream>
+#include <sstream>
+
+#include "api/pipeline.h"
+#include "codegen/cpp/emit.h"
+#include "codegen/halide/lower_program.h"
+#include "codegen/native/jit_executor.h"
+#include "codegen/native/object_cache.h"
+#include "codegen/native/object_files.h"
+#include "frontend/reference/reference_executor.h"
+#include "tests/cases/result.h"
+#include "tests/cases/via.h"
+
+namespace qlathe::cases {
+namespace {
+
+namespace fs = std::filesystem;
+
+class JitVia : public Via {
+ public:
+  explicit JitVia(const fs::path& folder)
+      : cache_(folder / "objects"), native_(host_target(), &cache_, 1), executor_(native_) {}
+  Executor& calibration() override { return executor_; }
+  Result<std::vector<HostTensor>> run(const Graph& graph, const std::vector<HostTensor>& inputs,
+                                      const std::string&) override {
+    QL_ASSIGN(const auto executable, executor_.prepare(graph));
+    return executable->run(inputs);
+  }
+
+ private:
+  ObjectCache cache_;  // of this run alone, shared by its processes
+  JitExecutor native_;
+  CompilingExecutor executor_;
+};
+
+struct Lowered {
+  Program program;
+  std::vector<LoweredKernel> kernels;
+  EmitOptions options;
+};
+
+Result<Lowered> lower(const Graph& graph, const std::vector<HostTensor>& inputs, const std::string& id) {
+  Lowered out;
+  QL_ASSIGN(std::vector<HostTensor> outputs, run_reference(graph, inputs));
+  out.options.provenance = {"model  " + graph.name};
+  out.options.golden.push_back({inputs, std::move(outputs)});
+  QL_ASSIGN(Graph canonical, canonical_graph(graph));
+  canonical.name = id;
+  QL_ASSIGN(out.program, plan_program(canonical, host_target()));
+  if (out.program.state_bytes > 0) return Status::unsupported({}, "a case with states");
+  QL_ASSIGN(out.kernels, lower_program(out.program));
+  return out;
+}
+
+void write(const fs::path& file, const std::string& bytes) { std::ofstream(file, std::ios::binary) << bytes; }
+
+/// A C function that takes pointers to all inputs and outputs and calls the emitted one.
+std::string adapter(const std::string& id, size_t pointers) {
+  std::string arguments, capitals = id;
+  for (size_t i = 0; i < pointers; i++)
+    arguments += fmt::format("p[{}], ", i);
+  for (char& c : capitals)
+    c = static_cast<char>(std::toupper(static_cast<unsigned char>(c)));
+  return fmt::format(
+      "#include <stdbool.h>\n#include \"{0}.h\"\n"
+      "const unsigned long {0}_arena = {1}_ARENA_BYTES;\n"
+      "int {0}_call(void** p, void* arena) {{ return {0}_run({2}arena); }}\n",
+      id, capitals, arguments);
+}
+
+class EmittedVia : public Via {
+ public:
+  EmittedVia(bool cpp, fs::path folder) : cpp_(cpp), folder_(std::move(folder)) {}
+  Executor& calibration() override { return reference_; }
+  bool builds() const override { return cpp_; }
+
+  Status emit(const Graph& graph, const std::vector<HostTensor>& inputs, const std::string& id) override {
+    QL_ASSIGN(const Lowered lowered, lower(graph, inputs, id));
+    QL_ASSIGN(const std::vector<EmittedFile> files,
+              cpp_ ? emit_cpp(lowered.program, lowered.kernels, lowered.options)
+                   : emit_objects(lowered.program, lowered.kernels, lowered.options, ObjectKind::kObject));
+    for (const EmittedFile& file : files)
+      if (file.name.rfind(id, 0) == 0 || file.name == "qlathe_runtime.h") write(folder_ / file.name, file.bytes);
+    write(folder_ / (id + "_call.c"), adapter(id, inputs.size() + graph.outputs.size()));
+    return {};
+  }
+
+  /// C++: every source to an object, several in one run of the compiler, the runtime's header compiled once.
+  void build(const std::vector<std::string>& ids, int jobs) override {
+    if (ids.empty()) return;
+    (void)command(compiler() + "-x c++-header qlathe_runtime.h -o qlathe_runtime.h.gch", "header");
+    constexpr size_t kAtOnce = 8;
+    run_in_children((ids.size() + kAtOnce - 1) / kAtOnce, jobs, 3600,
+                    [&](size_t group) {
+                      std::string sources;
+                      for (size_t i = group * kAtOnce; i < std::min(ids.size(), (group + 1) * kAtOnce); i++)
+                        sources += ids[i] + ".cpp ";
+                      (void)command(compiler() + "-include qlathe_runtime.h -c " + sources,
+                                    "group" + std::to_string(group));
+                      return std::string();
+                    },
+                    [](size_t, const ChildOutcome&) {});
+  }
+
+  Result<std::vector<HostTensor>> run(const Graph& graph, const std::vector<HostTensor>& inputs,
+                                      const std::string& id) override {
+    std::string objects = id + ".o ";
+    if (!cpp_) {
+      QL_RETURN_IF_ERROR(emit(graph, inputs, id));
+      if (fs::exists(folder_ / (id + "_kernels.o"))) objects += id + "_kernels.o ";
+    } else if (!fs::exists(folder_ / (id + ".cpp"))) {
+      QL_RETURN_IF_ERROR(emit(graph, inputs, id));  // says why it was not emitted
+    }
+    if (!fs::exists(folder_ / (id + ".o")))
+      QL_RETURN_IF_ERROR(command(compiler() + "-c " + id + ".cpp", id));  // says why it did not compile
+    QL_RETURN_IF_ERROR(command("gcc -fPIC -shared -I. " + id + "_call.c " + objects + "-o " + id + ".so -lm", id));
+    return call(graph, inputs, id);
+  }
+
+ private:
+  /// With what a user needs, and position-independent code, since it is loaded here.
+  static std::string compiler() {
+    std::string out = "g++ -std=c++11 -O2 -fPIC -I. ";
+    for (const std::string& flag : host_target().gcc_flags)
+      out += flag + " ";
+    return out;
+  }
+
+  Status command(const std::string& text, const std::string& id) const {
+    const std::string log = id + ".log";
+    const int status = std::system(fmt::format("cd '{}' && ({}) > {} 2>&1", folder_.string(), text, log).c_str());
+    if (status == 0) return {};
+    std::ifstream in(folder_ / log);
+    std::string output((std::istreambuf_iterator<char>(in)), {});
+    return Status::user({}, "the emitted code does not build: " + text + ": " + output.substr(0, 2000));
+  }
+
+  Result<std::vector<HostTensor>> call(const Graph& graph, const std::vector<HostTensor>& inputs,
+                                       const std::string& id) const {
+    void* library = dlopen((folder_ / (id + ".so")).c_str(), RTLD_NOW | RTLD_LOCAL);
+    if (!library) return Status::user({}, std::string("the emitted code cannot be loaded: ") + dlerror());
+    const auto* arena_bytes = static_cast<const unsigned long*>(dlsym(library, (id + "_arena").c_str()));
+    const auto run = reinterpret_cast<int (*)(void**, void*)>(dlsym(library, (id + "_call").c_str()));
+    if (!arena_bytes || !run) return Status::user({}, "the emitted code lacks its entry points");
+    const std::unique_ptr<void, void (*)(void*)> arena(std::aligned_alloc(64, (*arena_bytes / 64 + 1) * 64), std::free);
+    std::vector<HostTensor> outputs;
+    for (const TensorId output : graph.outputs)
+      outputs.emplace_back(graph[output].type.type, graph[output].shape());
+    std::vector<void*> pointers;
+    for (const HostTensor& input : inputs)
+      pointers.push_back(const_cast<uint8_t*>(input.bytes()));
+    for (HostTensor& output : outputs)
+      pointers.push_back(output.bytes());
+    const int failed = run(pointers.data(), arena.get());
+    if (failed != 0) return Status::user({}, "the emitted code returns " + std::to_string(failed));
+    return outputs;
+  }
+
+  bool cpp_;
+  fs::path folder_;
+  ReferenceExecutor reference_;
+};
+
+}  // namespace
+
+std::unique_ptr<Via> make_jit(const std::filesystem::path& folder) { return std::make_unique<JitVia>(folder); }
+
+std::unique_ptr<Via> make_emitted(bool cpp, const std::filesystem::path& folder) {
+  return std::make_unique<EmittedVia>(cpp, folder);
+}
+
+}  // namespace qlathe::cases
