@@ -236,7 +236,16 @@ Result<TensorId> Quantizer::add_product(Site& site, const OpReport& report) {
     if (report.lhs) {
       QL_ASSIGN(inputs[kLhs], add_dequantize(site.builder, "/lhs", report.lhs->values, scale_of(*report.lhs)));
     }
-    if (report.rhs) {
+    // A stored weight stays stored: it is widened inside the product and scaled afterwards, once per result (and tile).
+    // The reference scales every weight before its float sum, whose order it leaves open; this is one such order's
+    // rounding away from it, and the kernel reads packed integers instead of floats.
+    const bool stored = report.rhs && report.rhs->weight && site.builder.type(report.rhs->scale) == ValueType::kF32;
+    if (stored) {
+      inputs.resize(std::max<size_t>(inputs.size(), kContractionExtra), kNone);
+      inputs[kRhs] = report.rhs->values;
+      inputs[kRhsZeroPoint] = report.rhs->zero_point;
+      inputs[kRhsScale] = report.rhs->scale;
+    } else if (report.rhs) {
       QL_ASSIGN(inputs[kRhs], add_dequantize(site.builder, "/rhs", report.rhs->values, scale_of(*report.rhs)));
     }
     return add(ValueType::kF32);
