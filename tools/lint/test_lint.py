@@ -103,6 +103,9 @@ class LintTest(unittest.TestCase):
 
     def test_headers_without_guard_are_caught(self):
         self.assertEqual(set(self.found(text, {"a.h": "int a;\n", "b.h": "// b\n#pragma once\n", "templates/c.h": "x\n"})), {("a.h", 1)})
+        guard = "#ifndef Q_H\n#define Q_H\n#endif\n"
+        self.assertEqual(set(self.found(text, {"runtime/a.h": guard, "runtime/b.h": "#ifndef Q_H\n", "ir/a.h": guard})),
+                         {("runtime/b.h", 1), ("ir/a.h", 1)})
 
     def test_bare_todos_are_caught_and_those_with_text_pass(self):
         found = self.found(text, {"a.cpp": "// TODO\n// TODO: mend the rounding\n// FIXME:\n// TODO(ann): later\n// mkstemp(XXXXXX)\n"})

@@ -12,6 +12,16 @@ _MACHINE_PATH = re.compile(r"(?<![\w.$}/-])/(?:work|root|home)/[\w.-]+")
 _REGISTRY_HOST = re.compile(r"\b(?:pypi\.org|pythonhosted\.org|deb\.debian\.org|crates\.io|npmjs\.(?:org|com))\b")
 
 
+def _guarded(path, lines):
+    """The runtime and the C ABI go into other people's trees, where files are copied and joined: they have classic guards."""
+    if "#pragma once" in lines:
+        return True
+    for before, line in zip(lines, lines[1:]):
+        if before.startswith("#ifndef ") and line == "#define " + before.split()[1]:
+            return path.startswith("runtime/") or path.endswith("_c.h")
+    return False
+
+
 def check(root, files):
     problems = []
     for path in files:
@@ -21,7 +31,7 @@ def check(root, files):
         count = len(lines) - 1 if lines[-1] == "" else len(lines)
         if count > MAX_LINES and (path.endswith(_SIZED) or path == "dev"):
             problems.append(Problem(path, MAX_LINES + 1, f"{count} lines, the limit is {MAX_LINES}", "split the file by subject"))
-        if is_cpp(path) and path.endswith(".h") and "#pragma once" not in lines:
+        if is_cpp(path) and path.endswith(".h") and not _guarded(path, lines):
             problems.append(Problem(path, 1, "header without #pragma once", "begin it with a line '#pragma once'"))
         problems += _check_lines(path, lines)
         if lines[-1] != "":
