@@ -83,8 +83,11 @@ Result<CalibrationBatches> read_batches(const Graph& graph, const std::string& p
       if (batch < batches.size()) batches[batch].push_back(std::move(value));
     };
     size_t count = 0;
-    if (file->find(input.name) != nullptr) {
-      QL_ASSIGN(const HostTensor all, file->read(input.name));
+    // The only array of a file is for the only input, whatever its name (an .npy has none).
+    const bool only = graph.inputs.size() == 1 && file->arrays().size() == 1;
+    const std::string key = only ? file->arrays()[0].name : input.name;
+    if (file->find(key) != nullptr) {
+      QL_ASSIGN(const HostTensor all, file->read(key));
       Shape wanted = input.shape();
       const bool batched = all.rank() == static_cast<int>(wanted.size()) + 1 &&
                            std::equal(wanted.begin(), wanted.end(), all.shape().begin() + 1);

@@ -1,0 +1,42 @@
+#pragma once
+/// From a graph to files, whole or not at all.
+#include <string>
+#include <vector>
+
+#include "api/pipeline.h"
+#include "codegen/cpp/emit.h"
+
+namespace qlathe {
+
+enum class OutputKind { kCpp, kObject, kStatic, kShared };
+
+struct OutputOptions {
+  OutputKind kind = OutputKind::kCpp;
+  std::string name;  ///< of the model in the output; empty: the graph's
+  std::string target = "host";
+  WeightPlacement weights = WeightPlacement::kInline;  ///< of C++; objects hold them
+  std::vector<std::string> provenance;
+  std::vector<std::vector<HostTensor>> golden_inputs;  ///< for the self-test; empty: samples from a seed
+  int threads = 1;                                     ///< that compile
+  StageProgress progress;
+  PassObserver observer;
+};
+
+struct ModelOutput {
+  std::vector<EmittedFile> files;
+  int64_t weight_bytes = 0, arena_bytes = 0, state_bytes = 0;
+  std::vector<std::string> notes;  ///< of the calls: which formula a requantization uses, and why
+};
+
+/// A graph, quantized or not, as C++ sources or objects, with header, self-test and a program that runs it.
+Result<ModelOutput> make_output(const Graph& graph, const OutputOptions& options);
+
+/// Writes all files into the folder, which is made if need be. Either all of them are there afterwards, or (with an
+/// error) the folder is as it was before.
+Status write_folder(const std::string& folder, const std::vector<EmittedFile>& files);
+
+/// Lines for the head of every file: the tool's version, the model's and rules' names and hashes. No paths, no times.
+std::vector<std::string> provenance_lines(const std::string& model, const QuantizeInputs& inputs,
+                                          const std::vector<std::string>& options);
+
+}  // namespace qlathe

@@ -1,0 +1,74 @@
+#include "cli/commands/common.h"
+
+#include "api/native_executor.h"
+#include "api/support.h"
+#include "cli/terminal/terminal.h"
+
+namespace qlathe::cli {
+
+void add_quantize_options(std::vector<Option>& options) {
+  options.push_back({"rules", "FILE", "list of quantization rules (JSON); the model's own where absent", 'r', "", {}});
+  options.push_back({"calibration",
+                     "DATA.npz",
+                     "batches to calibrate static activations with: an array [batches, ...] for each input",
+                     'c',
+                     "",
+                     {}});
+  options.push_back(
+      {"statistics", "FILE", "statistics of an earlier calibration (see qlathe calibrate) instead", 's', "", {}});
+  options.push_back(
+      {"allow-extra-params", "", "accept statistics and parameters that nothing in the model asks for", 0, "", {}});
+}
+
+void add_native_options(std::vector<Option>& options) {
+  options.push_back({"target", "TARGET", "instruction set to compile for; must run on this machine", 't', "host", {}});
+  options.push_back({"no-cache", "", "compile every kernel anew and keep nothing in the object cache", 0, "", {}});
+}
+
+Option json_option() { return {"json", "", "print JSON for programs", 'j', "", {}}; }
+
+QuantizeInputs quantize_inputs(const Arguments& arguments) {
+  return {arguments.get("rules"), arguments.get("calibration"), arguments.get("statistics"),
+          arguments.has("allow-extra-params")};
+}
+
+CompileOptions compile_options(const Arguments& arguments, const StageProgress& progress) {
+  CompileOptions options;
+  options.target = arguments.get("target");
+  options.cache = !arguments.has("no-cache");
+  options.progress = progress;
+  return options;
+}
+
+const Target* find_target(const std::string& name) {
+  if (name == "host") return &host_target();
+  if (const Target* const found = TargetRegistry::find(name)) return found;
+  std::vector<std::string> known = {"host"};
+  for (const Target* target : TargetRegistry::all())
+    known.push_back(target->name);
+  print_error("--target: there is no target " + in_quotes(name) + "; " + did_you_mean(name, known) +
+              " (qlathe targets lists them)");
+  return nullptr;
+}
+
+Result<QuantizedModel> read_quantized(const Arguments& arguments, const StageProgress& progress) {
+  QL_ASSIGN(const SourceModel source, read_model(arguments.operands()[0]));
+  const std::unique_ptr<Executor> executor = native_executor(!arguments.has("no-cache"));
+  QL_ASSIGN(QuantizedModel quantized, quantize_model(source, quantize_inputs(arguments), *executor, progress));
+  for (const std::string& warning : quantized.warnings)
+    print_warning(warning);
+  return quantized;
+}
+
+std::string type_text(const TensorType& type) { return std::string(name(type.type)) + " " + to_string(type.shape); }
+
+std::string types_text(const std::vector<TensorType>& types) {
+  std::string out;
+  for (const TensorType& type : types)
+    out += (out.empty() ? "" : ", ") + type_text(type);
+  return out;
+}
+
+int finish(const Status& status) { return status.ok() ? kSuccess : fail(status); }
+
+}  // namespace qlathe::cli

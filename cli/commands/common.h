@@ -1,0 +1,32 @@
+#pragma once
+/// What several commands share: options, and the way from a model to its quantized graph.
+#include <optional>
+
+#include "api/qlathe.h"
+#include "cli/terminal/options.h"
+
+namespace qlathe::cli {
+
+/// --rules, --calibration, --statistics, --allow-extra-params.
+void add_quantize_options(std::vector<Option>& options);
+/// --target of code for this process, --compile-threads, --no-cache.
+void add_native_options(std::vector<Option>& options);
+Option json_option();
+
+QuantizeInputs quantize_inputs(const Arguments& arguments);
+CompileOptions compile_options(const Arguments& arguments, const StageProgress& progress);
+
+/// The target that --target names. An unknown one is the user's slip: said with a suggestion, exit with kUsage.
+const Target* find_target(const std::string& name);
+
+/// Reads the model and applies its rules; warnings are printed.
+Result<QuantizedModel> read_quantized(const Arguments& arguments, const StageProgress& progress);
+
+/// "float32 8x16"; several with commas.
+std::string type_text(const TensorType& type);
+std::string types_text(const std::vector<TensorType>& types);
+
+/// Runs a command's body; a failure is printed.
+int finish(const Status& status);
+
+}  // namespace qlathe::cli

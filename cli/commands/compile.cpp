@@ -1,0 +1,159 @@
+#include <sys/stat.h>
+
+#include <algorithm>
+#include <cstdio>
+#include <thread>
+
+#include "api/layers.h"
+#include "api/output.h"
+#include "api/support.h"
+#include "cli/commands/commands.h"
+#include "cli/commands/common.h"
+#include "cli/terminal/terminal.h"
+
+namespace qlathe::cli {
+namespace {
+
+/// --dump-passes: the graph as the rules left it, then after every pass, as text that qlathe reads again.
+class Dumps {
+ public:
+  explicit Dumps(std::string folder) : folder_(std::move(folder)) {}
+
+  Status save(const std::string& stage, const Graph& graph) {
+    if (folder_.empty()) return {};
+    if (index_ == 0) mkdir(folder_.c_str(), 0777);  // a failure shows when the first file is written
+    char number[8];
+    std::snprintf(number, sizeof number, "%02d_", index_++);
+    return save_graph(folder_ + "/" + number + stage + ".qir", graph);
+  }
+  PassObserver observer() {
+    if (folder_.empty()) return {};
+    return [this](const std::string& pass, const Graph&, const Graph& after) { problems.merge(save(pass, after)); };
+  }
+  Status problems;
+
+ private:
+  std::string folder_;
+  int index_ = 0;
+};
+
+OutputKind output_kind(const std::string& word) {
+  if (word == "object") return OutputKind::kObject;
+  if (word == "static") return OutputKind::kStatic;
+  if (word == "shared") return OutputKind::kShared;
+  return OutputKind::kCpp;
+}
+
+WeightPlacement placement(const std::string& word) {
+  if (word == "separate") return WeightPlacement::kSeparate;
+  if (word == "binary") return WeightPlacement::kBinary;
+  return WeightPlacement::kInline;
+}
+
+/// "name=value" of the options that shape the output; they are part of what the files say of themselves.
+std::vector<std::string> shaping_options(const Arguments& arguments, const Target& target) {
+  std::vector<std::string> out = {"--target " + target.name, "--emit " + arguments.get("emit")};
+  if (arguments.get("emit") == "cpp") out.push_back("--weights " + arguments.get("weights"));
+  if (arguments.has("name")) out.push_back("--name " + arguments.get("name"));
+  return out;
+}
+
+void print_summary(const Arguments& arguments, const Target& target, const ModelOutput& output, int64_t macs) {
+  const std::string folder = arguments.get("output");
+  if (arguments.has("json")) {
+    JsonText json;
+    json.object().member("folder", folder).member("target", target.name).member("macs", macs);
+    json.member("weight_bytes", output.weight_bytes).member("arena_bytes", output.arena_bytes);
+    json.member("state_bytes", output.state_bytes).key("files").array();
+    for (const EmittedFile& file : output.files)
+      json.object().member("name", file.name).member("bytes", file.bytes.size()).end();
+    json.end().key("notes").array();
+    for (const std::string& note : output.notes)
+      json.value(note);
+    std::fputs(json.end().end().text().c_str(), stdout);
+    return;
+  }
+  Table table({"file", ">bytes"});
+  for (const EmittedFile& file : output.files)
+    table.row({folder + "/" + file.name, grouped(static_cast<int64_t>(file.bytes.size()))});
+  std::printf("%s\nfor %s: weights %s, arena %s%s, %s multiply-accumulates a run\n", table.text().c_str(),
+              target.name.c_str(), bytes_text(output.weight_bytes).c_str(), bytes_text(output.arena_bytes).c_str(),
+              output.state_bytes > 0 ? (", state " + bytes_text(output.state_bytes)).c_str() : "",
+              grouped(macs).c_str());
+  for (const std::string& note : output.notes)
+    std::printf("  %s\n", note.c_str());
+}
+
+Status compile(const Arguments& arguments, const Target& target) {
+  if (arguments.get("output").empty()) {
+    return Status::user({"", "", "-o"}, "is missing", "name the folder that the files go to: -o DIR");
+  }
+  ProgressBar bar;
+  QL_ASSIGN(const QuantizedModel quantized, read_quantized(arguments, bar.callback()));
+  Dumps dumps(arguments.get("dump-passes"));
+  QL_RETURN_IF_ERROR(dumps.save("quantized", quantized.graph));
+
+  OutputOptions options;
+  options.kind = output_kind(arguments.get("emit"));
+  options.name = arguments.get("name");
+  options.target = target.name;
+  options.weights = placement(arguments.get("weights"));
+  const QuantizeInputs inputs = quantize_inputs(arguments);
+  options.provenance = provenance_lines(arguments.operands()[0], inputs, shaping_options(arguments, target));
+  options.threads = arguments.has("threads") ? arguments.number("threads")
+                                             : std::max(1, static_cast<int>(std::thread::hardware_concurrency()));
+  options.progress = bar.callback();
+  options.observer = dumps.observer();
+  if (!inputs.calibration.empty()) {
+    QL_ASSIGN(const CalibrationBatches batches, read_batches(quantized.graph, inputs.calibration));
+    if (!batches.empty()) options.golden_inputs = {batches[0]};
+  }
+  QL_ASSIGN(const ModelOutput output, make_output(quantized.graph, options));
+  QL_RETURN_IF_ERROR(dumps.problems);
+  QL_RETURN_IF_ERROR(write_folder(arguments.get("output"), output.files));
+  print_summary(arguments, target, output, total_macs(quantized.graph));
+  return {};
+}
+
+int run(const Arguments& arguments) {
+  const Target* const target = find_target(arguments.get("target"));
+  if (target == nullptr) return kUsage;
+  return finish(compile(arguments, *target));
+}
+
+}  // namespace
+
+Command compile_command() {
+  Command command;
+  command.name = "compile";
+  command.summary = "write a model as C++ sources, objects or a library";
+  command.operands = {"MODEL"};
+  command.details =
+      "Reads a model (a spec in JSON, or a graph in text form), applies its quantization rules, and writes it for a\n"
+      "target. All files appear in DIR, or none: with an error DIR stays as it was. In DIR, all .cpp files but "
+      "main.cpp\n"
+      "compile with -IDIR alone; main.cpp runs the self-test, or the model on .npy files.";
+  command.options = {
+      {"output", "DIR", "folder that the files go to", 'o', "", {}},
+      {"emit", "KIND", "what to write", 'e', "cpp", {"cpp", "object", "static", "shared"}},
+      {"target", "TARGET", "instruction set (qlathe targets lists them)", 't', "host", {}},
+      {"weights", "PLACE", "where C++ keeps the weights", 'w', "inline", {"inline", "separate", "binary"}},
+      {"name",
+       "NAME",
+       "of the model in the output, the prefix of its symbols; the model's own where absent",
+       'n',
+       "",
+       {}}};
+  add_quantize_options(command.options);
+  command.options.push_back({"threads", kNumber, "threads that compile; one per processor where absent", 0, "", {}});
+  command.options.push_back({"dump-passes", "DIR", "save the graph as text before and after every pass", 0, "", {}});
+  command.options.push_back(json_option());
+  command.example =
+      "  qlathe compile examples/perceptron/perceptron.json --rules examples/perceptron/int8.json \\\n"
+      "      --calibration examples/perceptron/calibration.npz --target host --emit cpp -o out\n"
+      "  g++ -O2 $(qlathe targets host --gcc-flags) -Iout out/*.cpp -o perceptron && ./perceptron";
+  command.run = run;
+  return command;
+}
+
+}  // namespace qlathe::cli
