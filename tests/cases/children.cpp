@@ -1,6 +1,7 @@
 // A case that crashes, hangs or eats memory must not end the run: each has a process of its own.
 #include <poll.h>
 #include <signal.h>
+#include <sys/prctl.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -37,6 +38,8 @@ Child start(const std::function<std::string(size_t)>& work, size_t index) {
   child.pid = fork();
   if (child.pid == 0) {
     close(ends[0]);
+    setpgid(0, 0);  // with the compilers that it starts
+    prctl(PR_SET_PDEATHSIG, SIGKILL);
     const std::string text = work(index);
     for (size_t at = 0; at < text.size();) {
       const ssize_t n = write(ends[1], text.data() + at, text.size() - at);
@@ -98,7 +101,7 @@ void run_in_children(size_t count, int jobs, double limit_s, const std::function
         if (n > 0) child.outcome.output.append(buffer, static_cast<size_t>(n));
       }
       if (late && n > 0) {
-        kill(child.pid, SIGKILL);
+        if (kill(-child.pid, SIGKILL) != 0) kill(child.pid, SIGKILL);
         child.outcome.death = "no result within " + std::to_string(static_cast<int>(limit_s)) + " s";
       }
       if (n > 0 && !late) continue;

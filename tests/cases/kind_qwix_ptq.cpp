@@ -180,7 +180,7 @@ class PtqRun {
           findings.compare(what, value(t.id), want, tolerance_.stored(source, quotient));
           break;
         case Traced::What::kZeroPoint:
-          findings.compare(what, value(t.id), want, tolerance_.stored(source, quotient));
+          findings.compare(what, value(t.id), want);
           break;
         case Traced::What::kOut:
           findings.compare(what, value(t.id), want, tolerance_.output());
