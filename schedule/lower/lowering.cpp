@@ -1,5 +1,7 @@
 #include "schedule/lower/lowering.h"
 
+#include <Halide.h>
+
 #include <map>
 
 namespace qlathe {
@@ -18,7 +20,15 @@ const LoweringRegistry::Lower* LoweringRegistry::find(const std::string& op) {
 }
 
 LoweringRegistry::Add::Add(const std::string& op, Lower lower) {
-  QL_CHECK(registry().emplace(op, std::move(lower)).second, op);
+  // What Halide throws while a pipeline is built ends here.
+  Lower guarded = [lower = std::move(lower)](const LoweringContext& context) -> Result<NodeLowering> {
+    try {
+      return lower(context);
+    } catch (const Halide::Error& error) {
+      return Status::internal("the kernel of '" + context.node.op + "': " + error.what());
+    }
+  };
+  QL_CHECK(registry().emplace(op, std::move(guarded)).second, op);
 }
 
 }  // namespace qlathe

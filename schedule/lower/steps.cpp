@@ -8,6 +8,7 @@
 #include "frontend/numerics/elementary.h"
 #include "frontend/numerics/power_of_two.h"
 #include "schedule/halide_algebra.h"
+#include "schedule/lower/step_names.h"
 
 namespace qlathe {
 namespace {
@@ -157,6 +158,43 @@ FlightValue dequantize(const StepContext& c) {
 }
 
 /// Under strict_float Halide's <= and >= are true with NaN (it negates > and <), so they are never used on floats.
+/// numerics/requantize.h, in 64 bits; shifts are unsigned, for a signed amount could mean the other direction.
+FlightValue requantize(const StepContext& c) {
+  const auto i64 = [](int64_t x) { return Halide::Internal::IntImm::make(Int(64), x); };
+  const auto left = [](Expr x, Expr n) { return x << cast<uint64_t>(n); };
+  const auto right = [](Expr x, Expr n) { return x >> cast<uint64_t>(n); };
+  const bool wide = c.v.type == ValueType::kI64;
+  const Expr mantissa = cast<int64_t>(c.a(0).expr);
+  const Expr shift = Halide::clamp(cast<int64_t>(c.a(1).expr), i64(-31), i64(wide ? 14 : 30));
+  Expr result;
+  if (wide) {
+    constexpr int64_t kLimit = (int64_t{1} << 47) - 1;
+    const Expr reduced = select(mantissa < i64(0x7fff0000), (mantissa + i64(1 << 15)) >> cast<uint64_t>(16), i64(0x7fff));
+    const Expr total = i64(15) - shift;
+    result = right(Halide::clamp(c.v.expr, i64(-kLimit), i64(kLimit)) * reduced + left(i64(1), total - i64(1)), total);
+  } else if (c.step.mode == RequantizeMode::kFixedSingle) {
+    const Expr total = i64(31) - shift;
+    result = right(cast<int64_t>(c.v.expr) * mantissa + left(i64(1), total - i64(1)), total);
+  } else {
+    const Expr up = Halide::max(shift, i64(0)), down = Halide::max(i64(0) - shift, i64(0));
+    // A left shift that wraps in 32 bits.
+    const Expr shifted = cast<int64_t>(
+        reinterpret<int32_t>(cast<uint32_t>(reinterpret<uint64_t>(left(cast<int64_t>(c.v.expr), up)) &
+                                            Halide::Internal::UIntImm::make(UInt(64), 0xffffffffu))));
+    const Expr high = Halide::min((shifted * mantissa + i64(int64_t{1} << 30)) >> cast<uint64_t>(31), i64(INT32_MAX));
+    const Expr mask = left(i64(1), down) - i64(1);
+    const Expr threshold = (mask >> cast<uint64_t>(1)) + select(high < i64(0), i64(1), i64(0));
+    result = right(high, down) + select((high & mask) > threshold, i64(1), i64(0));
+  }
+  // The product has less than 63 bits, and a zero point beyond 32 saturates as its limit does.
+  if (c.operands.size() > 2) {
+    Expr zero_point = cast<int64_t>(c.a(2).expr);
+    if (c.a(2).type == ValueType::kI64) zero_point = Halide::clamp(zero_point, i64(-(int64_t{1} << 62)), i64(int64_t{1} << 62));
+    result = result + zero_point;
+  }
+  return cast_value({result, ValueType::kI64}, c.step.type, c.step.rounding, c.step.lo, c.step.hi);
+}
+
 template <class Op>
 FlightValue compare(const StepContext& c, Op op) {
   Expr x = c.v.expr, y = c.a().expr;
@@ -243,6 +281,7 @@ const std::map<std::string, Apply>& table() {
       {"cast", cast_step},
       {"quantize", quantize},
       {"dequantize", dequantize},
+      {"requantize", requantize},
       {"select", select_step},
       {"lookup", lookup},
       {"neg", neg},
@@ -310,6 +349,13 @@ Result<FlightValue> apply_steps(FlightValue value, const std::vector<PointwiseSt
     value = found->second(context);
   }
   return value;
+}
+
+std::vector<std::string> kernel_step_names() {
+  std::vector<std::string> out;
+  for (const auto& entry : table())
+    out.push_back(entry.first);
+  return out;
 }
 
 double magnitude_bound(const HostTensor& tensor) {
