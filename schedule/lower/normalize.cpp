@@ -33,9 +33,7 @@ class RowKernel {
         stages(context.target, {row_}) {}
 
   /// Element i of the row in flight as float32.
-  Expr x(const Expr& i) const {
-    return to_float(load_value(context_.in(0).type.type, x_(i, row_))).expr;
-  }
+  Expr x(const Expr& i) const { return to_float(load_value(context_.in(0).type.type, x_(i, row_))).expr; }
   /// Element i of a float operand of n elements.
   std::function<Expr(Expr)> along_row(size_t input, const std::string& name) {
     const ValueType type = context_.in(input).type.type;
@@ -56,8 +54,7 @@ class RowKernel {
     std::vector<Expr> coordinates = split_index(row_, {shape.begin(), shape.begin() + static_cast<long>(leading)});
     for (const Expr& e : split_index(i_, {shape.begin() + static_cast<long>(leading), shape.end()}))
       coordinates.push_back(e);
-    QL_ASSIGN(const FlightValue result,
-              apply_steps({value, ValueType::kF32}, steps_, operands.at(coordinates)));
+    QL_ASSIGN(const FlightValue result, apply_steps({value, ValueType::kF32}, steps_, operands.at(coordinates)));
     Halide::Func out("out");
     out(i_, row_) = store_value(result);
     const int lanes = vector_lanes(context_.target.vectorize ? context_.target.lanes(32) : 1, n_);
@@ -77,8 +74,8 @@ class RowKernel {
     call.operands = bindings_.operands();
     call.operands.push_back(KernelOperand::of(context_.node.outputs[0]));
     call.min_rows_per_task = static_cast<int32_t>(std::max<int64_t>(1, kElementsPerTask / 4 / n_));
-    call.key = what + "|" + context_.target.name + "|" + name(context_.in(0).type.type) + "[" + to_string(shape) + "]->" +
-               name(context_.out().type.type) + key_ + operands.key() + "|" + steps_key(steps_);
+    call.key = what + "|" + context_.target.name + "|" + name(context_.in(0).type.type) + "[" + to_string(shape) +
+               "]->" + name(context_.out().type.type) + key_ + operands.key() + "|" + steps_key(steps_);
     call.description = name_ + " " + std::to_string(rows_) + " rows of " + std::to_string(n_) + " " +
                        name(context_.in(0).type.type) + " -> " + name(context_.out().type.type);
     call.pipeline = std::move(pipeline);
@@ -129,8 +126,8 @@ Result<NodeLowering> lower_layer_norm(const LoweringContext& context) {
   const float recip = 1.f / static_cast<float>(n);
   Expr mean = A::f32(0);
   if (!attrs.rms) {
-    const Expr sum = kernel.stages.sum(attrs.sum_order, n, "sum",
-                                       [&](const Expr& s, const Expr& i) { return s + kernel.x(i); });
+    const Expr sum =
+        kernel.stages.sum(attrs.sum_order, n, "sum", [&](const Expr& s, const Expr& i) { return s + kernel.x(i); });
     mean = kernel.stages.once("mean", sum * A::f32(recip));
   }
   // Without a mean: x - 0 has the bits of x.

@@ -1,5 +1,5 @@
-// pool: windows over channels-last images. Padding is skipped by a condition on the window's loops, outside the vectors.
-// Channels are vectorized; where there are next to none, the last spatial axis is, if it is not padded.
+// pool: windows over channels-last images. Padding is skipped by a condition on the window's loops, outside the
+// vectors. Channels are vectorized; where there are next to none, the last spatial axis is, if it is not padded.
 #include <algorithm>
 #include <limits>
 
@@ -133,7 +133,7 @@ Result<NodeLowering> lower_pool(const LoweringContext& context) {
   static const char* const kLoops[] = {"kx", "ky", "kz"};
   for (int d = 0; d < r.dimensions(); d++) {
     const RVar loop(d < 3 ? std::string(kLoops[d]) : "k" + std::to_string(d));
-      update.rename(r[d], loop);
+    update.rename(r[d], loop);
     inside.emplace_back(loop);
   }
   update.reorder(inside);
@@ -160,8 +160,8 @@ Result<NodeLowering> lower_pool(const LoweringContext& context) {
   call.operands.push_back(KernelOperand::of(context.node.outputs[0]));
   const double work = static_cast<double>(element_count(result.shape())) * count / static_cast<double>(rows);
   call.min_rows_per_task = static_cast<int32_t>(std::max(1.0, static_cast<double>(kElementsPerTask) / work));
-  call.key = pipeline->name + "|" + context.target.name + "|" + name(x.type.type) + "[" + to_string(x.shape()) + "]" + key +
-             "->" + name(result.type.type) + "[" + to_string(result.shape()) + "]" + operands.key() + "|" +
+  call.key = pipeline->name + "|" + context.target.name + "|" + name(x.type.type) + "[" + to_string(x.shape()) + "]" +
+             key + "->" + name(result.type.type) + "[" + to_string(result.shape()) + "]" + operands.key() + "|" +
              steps_key(attrs.steps);
   call.description = pipeline->name + " " + to_string(x.shape()) + " " + name(x.type.type) + " -> " +
                      to_string(result.shape()) + " " + name(result.type.type);

@@ -1,14 +1,13 @@
 // reduce: axes of one kind, kept or reduced, that lie side by side are merged. Where the last axis is kept, it is
-// vectorized and every result is folded in order. Where it is reduced, a row is folded by vectors: integers in any order,
-// interleaved sums as stated, float maxima by integer keys (see row_extreme); sequential float sums stay one chain a
-// result, several results at a time.
-#include "frontend/ops/reduction.h"
-
+// vectorized and every result is folded in order. Where it is reduced, a row is folded by vectors: integers in any
+// order, interleaved sums as stated, float maxima by integer keys (see row_extreme); sequential float sums stay one
+// chain a result, several results at a time.
 #include <algorithm>
 #include <limits>
 #include <memory>
 
 #include "frontend/numerics/sum.h"
+#include "frontend/ops/reduction.h"
 #include "schedule/halide_algebra.h"
 #include "schedule/lower/iteration.h"
 #include "schedule/lower/operands.h"
@@ -32,10 +31,10 @@ using A = HalideAlgebra;
 struct Fold {
   Expr init;
   bool idempotent = false;
-  std::function<Expr(Expr folded, Expr element)> step;   ///< element as `prepare` gives it
+  std::function<Expr(Expr folded, Expr element)> step;  ///< element as `prepare` gives it
   std::function<Expr(const FlightValue& loaded)> prepare;
-  std::function<Expr(Expr)> finish;                      ///< to the type of the result
-  std::function<Expr(Expr, Expr)> combine;               ///< integers: of two parts, in any order
+  std::function<Expr(Expr)> finish;         ///< to the type of the result
+  std::function<Expr(Expr, Expr)> combine;  ///< integers: of two parts, in any order
 };
 
 Fold float_fold(ReduceKind kind) {
@@ -58,9 +57,7 @@ Fold float_fold(ReduceKind kind) {
       break;
     case ReduceKind::kAbsMax:
       f.init = A::f32(0);
-      f.prepare = [](const FlightValue& v) {
-        return A::from_bits(A::bits(to_float(v).expr) & A::i32(0x7fffffff));
-      };
+      f.prepare = [](const FlightValue& v) { return A::from_bits(A::bits(to_float(v).expr) & A::i32(0x7fffffff)); };
       f.step = [](Expr max, Expr x) { return select(max > x, max, x); };
       break;
     case ReduceKind::kMax:
@@ -79,7 +76,9 @@ Fold float_fold(ReduceKind kind) {
 Fold integer_fold(ReduceKind kind, ValueType type) {
   Fold f;
   const Halide::Type own = flight_type(type);
-  f.prepare = [](const FlightValue& v) { return Halide::cast<uint32_t>(Halide::cast(v.expr.type().with_bits(32), v.expr)); };
+  f.prepare = [](const FlightValue& v) {
+    return Halide::cast<uint32_t>(Halide::cast(v.expr.type().with_bits(32), v.expr));
+  };
   f.finish = [](const Expr& e) { return Halide::reinterpret<int32_t>(e); };
   const Expr zero = Halide::Internal::UIntImm::make(Halide::UInt(32), 0);
   switch (kind) {
@@ -109,7 +108,9 @@ Fold integer_fold(ReduceKind kind, ValueType type) {
       f.init = kind == ReduceKind::kMax ? own.min() : own.max();
       f.prepare = [](const FlightValue& v) { return v.expr; };
       f.finish = [](const Expr& e) { return e; };
-      f.step = f.combine = [kind](Expr a, Expr b) { return kind == ReduceKind::kMax ? Halide::max(a, b) : Halide::min(a, b); };
+      f.step = f.combine = [kind](Expr a, Expr b) {
+        return kind == ReduceKind::kMax ? Halide::max(a, b) : Halide::min(a, b);
+      };
       break;
   }
   return f;
@@ -178,7 +179,9 @@ class ReduceKernel {
       index.push_back(axes_[d].reduced ? reduced[--r] : kept[--k]);
     return fold_.prepare(load_value(type_, x_(index)));
   }
-  Expr element_at(const std::vector<Expr>& kept, const Expr& i) const { return element(kept, split_index(i, reduced_)); }
+  Expr element_at(const std::vector<Expr>& kept, const Expr& i) const {
+    return element(kept, split_index(i, reduced_));
+  }
 
   std::vector<Expr> kept_vars() const { return as_expressions(vars_); }
 
@@ -320,7 +323,8 @@ class ReduceKernel {
       if (lanes > 1) acc.vectorize(last, lanes, TailStrategy::RoundUp);
       const bool blocks = count_ >= kInterleavedPartials;
       for (int u = 0; u < updates; u++)
-        schedule(acc.update(u), u == 0 && blocks ? std::vector<RVar>{RVar("p"), RVar("b")} : std::vector<RVar>{RVar("p")});
+        schedule(acc.update(u),
+                 u == 0 && blocks ? std::vector<RVar>{RVar("p"), RVar("b")} : std::vector<RVar>{RVar("p")});
     } else {
       if (lanes > 1) acc.vectorize(last, lanes, TailStrategy::RoundUp);
       schedule(acc.update(), loops);
@@ -348,9 +352,7 @@ class ReduceKernel {
   Result<NodeLowering> lower_rows() {
     const std::vector<Var> args = innermost_first(vars_);
     RowStages stages(context_.target, args);
-    const auto term = [&](const Expr& folded, const Expr& i) {
-      return fold_.step(folded, element_at(kept_vars(), i));
-    };
+    const auto term = [&](const Expr& folded, const Expr& i) { return fold_.step(folded, element_at(kept_vars(), i)); };
     Expr folded;
     const bool sum = attrs_.kind == ReduceKind::kSum || attrs_.kind == ReduceKind::kSumSquares;
     if (count_ == 0)
@@ -383,8 +385,8 @@ class ReduceKernel {
     return finish(out, pipeline, call, rows);
   }
 
-  /// Largest or smallest float of a row. By the bits as integers, in any order, as long as no NaN is there and the result
-  /// is no zero: then the order would show (max(x, y) is x > y ? x : y), and the row is folded again in order.
+  /// Largest or smallest float of a row. By the bits as integers, in any order, as long as no NaN is there and the
+  /// result is no zero: then the order would show (max(x, y) is x > y ? x : y), and the row is folded again in order.
   Expr row_extreme(RowStages& stages, const RowStages::Term& term) {
     const auto key = [&](const Expr& i) {
       const Expr bits = A::bits(element_at(kept_vars(), i));

@@ -125,10 +125,12 @@ Expr RowStages::fold_any_order(const Expr& init, int64_t n, const std::string& n
   }
   Expr total = combine(combine(last(at(0)), last(at(2))), combine(last(at(1)), last(at(3))));
   if (rest == 0) return once(name + "_total", total);
-  return fold(total, rest, name + "_total", [&](Expr sum, Expr i) { return term(sum, i + static_cast<int32_t>(n - rest)); });
+  return fold(total, rest, name + "_total",
+              [&](Expr sum, Expr i) { return term(sum, i + static_cast<int32_t>(n - rest)); });
 }
 
-std::function<Expr(Expr)> RowStages::buffer(int64_t n, const std::string& name, const std::function<Expr(Expr)>& value) {
+std::function<Expr(Expr)> RowStages::buffer(int64_t n, const std::string& name,
+                                            const std::function<Expr(Expr)>& value) {
   const Var j("lane");
   Func stored(name);
   const Expr e = value(j);

@@ -1,11 +1,11 @@
 #pragma once
 /// Reductions along the elements of one row: sums in the two stated orders, and folds whose order does not matter. Only
 /// .cpp files that build pipelines include this.
+#include <Halide.h>
+
 #include <functional>
 #include <string>
 #include <vector>
-
-#include <Halide.h>
 
 #include "frontend/ir/tensor.h"
 #include "frontend/ops/enums.h"

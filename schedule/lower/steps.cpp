@@ -169,7 +169,8 @@ FlightValue requantize(const StepContext& c) {
   Expr result;
   if (wide) {
     constexpr int64_t kLimit = (int64_t{1} << 47) - 1;
-    const Expr reduced = select(mantissa < i64(0x7fff0000), (mantissa + i64(1 << 15)) >> cast<uint64_t>(16), i64(0x7fff));
+    const Expr reduced =
+        select(mantissa < i64(0x7fff0000), (mantissa + i64(1 << 15)) >> cast<uint64_t>(16), i64(0x7fff));
     const Expr total = i64(15) - shift;
     result = right(Halide::clamp(c.v.expr, i64(-kLimit), i64(kLimit)) * reduced + left(i64(1), total - i64(1)), total);
   } else if (c.step.mode == RequantizeMode::kFixedSingle) {
@@ -178,9 +179,9 @@ FlightValue requantize(const StepContext& c) {
   } else {
     const Expr up = Halide::max(shift, i64(0)), down = Halide::max(i64(0) - shift, i64(0));
     // A left shift that wraps in 32 bits.
-    const Expr shifted = cast<int64_t>(
-        reinterpret<int32_t>(cast<uint32_t>(reinterpret<uint64_t>(left(cast<int64_t>(c.v.expr), up)) &
-                                            Halide::Internal::UIntImm::make(UInt(64), 0xffffffffu))));
+    const Expr shifted =
+        cast<int64_t>(reinterpret<int32_t>(cast<uint32_t>(reinterpret<uint64_t>(left(cast<int64_t>(c.v.expr), up)) &
+                                                          Halide::Internal::UIntImm::make(UInt(64), 0xffffffffu))));
     const Expr high = Halide::min((shifted * mantissa + i64(int64_t{1} << 30)) >> cast<uint64_t>(31), i64(INT32_MAX));
     const Expr mask = left(i64(1), down) - i64(1);
     const Expr threshold = (mask >> cast<uint64_t>(1)) + select(high < i64(0), i64(1), i64(0));
@@ -189,7 +190,8 @@ FlightValue requantize(const StepContext& c) {
   // The product has less than 63 bits, and a zero point beyond 32 saturates as its limit does.
   if (c.operands.size() > 2) {
     Expr zero_point = cast<int64_t>(c.a(2).expr);
-    if (c.a(2).type == ValueType::kI64) zero_point = Halide::clamp(zero_point, i64(-(int64_t{1} << 62)), i64(int64_t{1} << 62));
+    if (c.a(2).type == ValueType::kI64)
+      zero_point = Halide::clamp(zero_point, i64(-(int64_t{1} << 62)), i64(int64_t{1} << 62));
     result = result + zero_point;
   }
   return cast_value({result, ValueType::kI64}, c.step.type, c.step.rounding, c.step.lo, c.step.hi);

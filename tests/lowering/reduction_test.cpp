@@ -15,11 +15,26 @@ std::string text(const std::string& what, V type, const Shape& shape, const std:
   return what + " " + name(type) + " " + to_string(shape) + (axes.empty() ? "" : " over " + to_string(axes));
 }
 
-const std::vector<std::pair<Shape, std::vector<int64_t>>> kReductions = {
-    {{1}, {0}},          {{15}, {0}},           {{16}, {0}},          {{100}, {0}},       {{7, 33}, {1}},
-    {{8, 64}, {1}},      {{33, 7}, {0}},        {{64, 80}, {0}},      {{5, 1}, {1}},      {{3, 5, 7}, {1}},
-    {{3, 5, 7}, {0, 2}}, {{2, 4, 4, 24}, {1, 2}}, {{2, 3, 4, 5}, {3}}, {{2, 3, 2, 35}, {1, 3}}, {{2, 3, 4, 3, 2, 5}, {0, 2, 5}},
-    {{4, 1, 1, 6}, {1, 2}}, {{3, 0, 5}, {1}},  {{4, 6}, {0, 1}},     {{70, 2}, {0}},     {{12, 40}, {}}};
+const std::vector<std::pair<Shape, std::vector<int64_t>>> kReductions = {{{1}, {0}},
+                                                                         {{15}, {0}},
+                                                                         {{16}, {0}},
+                                                                         {{100}, {0}},
+                                                                         {{7, 33}, {1}},
+                                                                         {{8, 64}, {1}},
+                                                                         {{33, 7}, {0}},
+                                                                         {{64, 80}, {0}},
+                                                                         {{5, 1}, {1}},
+                                                                         {{3, 5, 7}, {1}},
+                                                                         {{3, 5, 7}, {0, 2}},
+                                                                         {{2, 4, 4, 24}, {1, 2}},
+                                                                         {{2, 3, 4, 5}, {3}},
+                                                                         {{2, 3, 2, 35}, {1, 3}},
+                                                                         {{2, 3, 4, 3, 2, 5}, {0, 2, 5}},
+                                                                         {{4, 1, 1, 6}, {1, 2}},
+                                                                         {{3, 0, 5}, {1}},
+                                                                         {{4, 6}, {0, 1}},
+                                                                         {{70, 2}, {0}},
+                                                                         {{12, 40}, {}}};
 
 TEST_P(LoweringOn, ReductionsOfEveryKindOverAnyAxesEqualTheReference) {
   Random random(11);
@@ -34,7 +49,8 @@ TEST_P(LoweringOn, ReductionsOfEveryKindOverAnyAxesEqualTheReference) {
       attrs.axes = axes;
       attrs.keep_dims = i % 2 == 0;
       attrs.sum_order = (i + static_cast<size_t>(kind)) % 3 == 0 ? SumOrder::kSequential : SumOrder::kInterleaved16;
-      const V type = random.pick<V>({V::kF32, V::kF32, V::kF32, V::kI8, V::kU8, V::kI32, V::kBF16, V::kI16, V::kU32, V::kF16});
+      const V type =
+          random.pick<V>({V::kF32, V::kF32, V::kF32, V::kI8, V::kU8, V::kI32, V::kBF16, V::kI16, V::kU32, V::kF16});
       const HostTensor x = random.chance(0.4) ? wild_tensor(random, type, shape) : tame_tensor(random, type, shape);
       cases.push_back(node_case(text(std::string("reduce ") + enum_names(attrs.kind)[static_cast<size_t>(kind)] +
                                          (attrs.sum_order == SumOrder::kSequential ? " sequential" : " interleaved"),
@@ -96,14 +112,16 @@ TEST_P(LoweringOn, PoolsWithPaddingStrideAndDilationEqualTheReference) {
   Random random(14);
   std::vector<NodeCase> cases;
   const auto add = [&](PoolKind kind, V type, const Shape& shape, std::vector<Window> windows, std::vector<int64_t> lo,
-                       std::vector<int64_t> hi, std::vector<PointwiseStep> steps = {}, std::vector<CaseOperand> more = {}) {
+                       std::vector<int64_t> hi, std::vector<PointwiseStep> steps = {},
+                       std::vector<CaseOperand> more = {}) {
     PoolAttrs attrs;
     attrs.kind = kind;
     attrs.windows = std::move(windows);
     attrs.pad_lo = std::move(lo);
     attrs.pad_hi = std::move(hi);
     attrs.steps = std::move(steps);
-    more.insert(more.begin(), {random.chance(0.5) ? wild_tensor(random, type, shape) : tame_tensor(random, type, shape)});
+    more.insert(more.begin(),
+                {random.chance(0.5) ? wild_tensor(random, type, shape) : tame_tensor(random, type, shape)});
     cases.push_back(node_case(text(kind == PoolKind::kMax ? "max_pool" : "sum_pool", type, shape), "pool",
                               share(std::move(attrs)), more));
   };
@@ -131,14 +149,15 @@ TEST_P(LoweringOn, SoftmaxOfEveryLengthEqualsTheReference) {
   Random random(15);
   std::vector<NodeCase> cases;
   int round = 0;
-  for (const Shape& shape : {Shape{1}, Shape{7}, Shape{16}, Shape{5, 10}, Shape{3, 33}, Shape{2, 3, 128}, Shape{2, 1000},
-                             Shape{2, 2, 2, 2, 3, 20}}) {
+  for (const Shape& shape : {Shape{1}, Shape{7}, Shape{16}, Shape{5, 10}, Shape{3, 33}, Shape{2, 3, 128},
+                             Shape{2, 1000}, Shape{2, 2, 2, 2, 3, 20}}) {
     for (const bool log : {false, true}) {
       SoftmaxAttrs attrs;
       attrs.log = log;
       attrs.sum_order = round++ % 4 == 3 ? SumOrder::kSequential : SumOrder::kInterleaved16;
       const V type = random.pick<V>({V::kF32, V::kF32, V::kBF16, V::kF16});
-      cases.push_back(node_case(text("softmax", type, shape), "softmax", share(attrs), {{tame_tensor(random, type, shape)}}));
+      cases.push_back(
+          node_case(text("softmax", type, shape), "softmax", share(attrs), {{tame_tensor(random, type, shape)}}));
       cases.push_back(
           node_case(text("wild softmax", type, shape), "softmax", share(attrs), {{wild_tensor(random, type, shape)}}));
     }
@@ -156,8 +175,14 @@ TEST_P(LoweringOn, NormsOfEveryLengthEqualTheReference) {
   Random random(16);
   std::vector<NodeCase> cases;
   int round = 0;
-  for (const auto& [shape, axes] : std::vector<std::pair<Shape, int64_t>>{
-           {{1}, 1}, {{7}, 1}, {{5, 16}, 1}, {{3, 33}, 1}, {{2, 3, 128}, 1}, {{4, 5, 6}, 2}, {{2, 3, 4, 5}, 3}, {{3, 768}, 1}}) {
+  for (const auto& [shape, axes] : std::vector<std::pair<Shape, int64_t>>{{{1}, 1},
+                                                                          {{7}, 1},
+                                                                          {{5, 16}, 1},
+                                                                          {{3, 33}, 1},
+                                                                          {{2, 3, 128}, 1},
+                                                                          {{4, 5, 6}, 2},
+                                                                          {{2, 3, 4, 5}, 3},
+                                                                          {{3, 768}, 1}}) {
     for (const bool rms : {false, true}) {
       LayerNormAttrs attrs;
       attrs.axes = axes;
@@ -165,15 +190,15 @@ TEST_P(LoweringOn, NormsOfEveryLengthEqualTheReference) {
       attrs.epsilon = rms ? 1e-6 : 1e-5;
       attrs.sum_order = round % 4 == 3 ? SumOrder::kSequential : SumOrder::kInterleaved16;
       const Shape normalized(shape.end() - axes, shape.end());
-      std::vector<CaseOperand> operands = {
-          {tame_tensor(random, round % 5 == 4 ? V::kBF16 : V::kF32, shape)}, {}, {}};
+      std::vector<CaseOperand> operands = {{tame_tensor(random, round % 5 == 4 ? V::kBF16 : V::kF32, shape)}, {}, {}};
       if (round % 3 != 0) operands[1] = {tame_tensor(random, V::kF32, normalized), true};
       if (round % 3 != 1) operands[2] = {tame_tensor(random, V::kF32, normalized), true};
       if (round % 2 == 0) {
         attrs.steps = {step("quantize", {3}, V::kI8)};
         operands.push_back({HostTensor::of<float>(V::kF32, {1}, {0.02f}), true});
       }
-      cases.push_back(node_case(text(rms ? "rms_norm" : "layer_norm", V::kF32, shape), "layer_norm", share(attrs), operands));
+      cases.push_back(
+          node_case(text(rms ? "rms_norm" : "layer_norm", V::kF32, shape), "layer_norm", share(attrs), operands));
       operands[0] = {wild_tensor(random, V::kF32, shape)};
       cases.push_back(node_case(text("wild norm", V::kF32, shape), "layer_norm", share(attrs), operands));
       round++;
