@@ -1,5 +1,7 @@
 #include "api/output.h"
 
+#include <xxhash.h>
+
 #include <cerrno>
 #include <cstdlib>
 #include <cstring>
@@ -10,6 +12,7 @@
 #include "codegen/halide/lower_program.h"
 #include "codegen/native/object_files.h"
 #include "frontend/formats/atomic_write.h"
+#include "frontend/ir/text.h"
 
 namespace qlathe {
 namespace {
@@ -77,6 +80,20 @@ Status move_all(const std::vector<EmittedFile>& files, const fs::path& staged, c
     if (code) failure.merge(file_problem(step->second, "could not be put back", code));
   }
   return failure;
+}
+
+/// Of the graph's text and every constant that does not stand in it.
+std::string graph_hash(const Graph& graph) {
+  Graph placeless = graph;
+  for (Node& node : placeless.nodes)
+    node.origin.place.clear();  // paths are no part of what is computed
+  const GraphText text = print_graph(placeless);
+  XXH64_hash_t hash = XXH3_64bits(text.text.data(), text.text.size());
+  for (const auto& entry : text.arrays)
+    hash = XXH3_64bits_withSeed(entry.second->bytes(), entry.second->byte_size(), hash);
+  char out[20];
+  std::snprintf(out, sizeof out, "%016llx", static_cast<unsigned long long>(hash));
+  return out;
 }
 
 }  // namespace
@@ -154,14 +171,15 @@ Status write_folder(const std::string& path, const std::vector<EmittedFile>& fil
   return status;
 }
 
-std::vector<std::string> provenance_lines(const std::string& model, const QuantizeInputs& inputs,
-                                          const std::vector<std::string>& options) {
+std::vector<std::string> provenance_lines(const std::string& model, const Graph& quantized,
+                                          const QuantizeInputs& inputs, const std::vector<std::string>& options) {
   std::vector<std::string> lines = {"made by qlathe " QLATHE_VERSION};
   const auto file = [&](const char* what, const std::string& path) {
     if (!path.empty())
       lines.push_back(std::string(what) + " " + fs::path(path).filename().string() + ", xxh3 " + file_hash(path));
   };
   file("model", model);
+  lines.push_back("quantized graph and weights, xxh3 " + graph_hash(quantized));
   file("rules", inputs.rules);
   file("calibration", inputs.calibration);
   file("statistics", inputs.statistics);

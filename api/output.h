@@ -35,8 +35,9 @@ Result<ModelOutput> make_output(const Graph& graph, const OutputOptions& options
 /// error) the folder is as it was before.
 Status write_folder(const std::string& folder, const std::vector<EmittedFile>& files);
 
-/// Lines for the head of every file: the tool's version, the model's and rules' names and hashes. No paths, no times.
-std::vector<std::string> provenance_lines(const std::string& model, const QuantizeInputs& inputs,
-                                          const std::vector<std::string>& options);
+/// Lines for the head of every file: the tool's version, names and hashes of what went in, the quantized graph's own
+/// hash (weights included). No paths, no times.
+std::vector<std::string> provenance_lines(const std::string& model, const Graph& quantized,
+                                          const QuantizeInputs& inputs, const std::vector<std::string>& options);
 
 }  // namespace qlathe

@@ -62,6 +62,7 @@ int run(const std::vector<std::string>& words) {
 int main(int argc, char** argv) {
   // Output into a pipe that was closed is an error of write, not the end of the process without a word.
   std::signal(SIGPIPE, SIG_IGN);
+  std::signal(SIGXFSZ, SIG_IGN);  // likewise a file beyond the user's limit
   int code;
   try {
     code = qlathe::cli::run({argv + 1, argv + argc});

@@ -85,9 +85,6 @@ void print_summary(const Arguments& arguments, const Target& target, const Model
 }
 
 Status compile(const Arguments& arguments, const Target& target) {
-  if (arguments.get("output").empty()) {
-    return Status::user({"", "", "-o"}, "is missing", "name the folder that the files go to: -o DIR");
-  }
   ProgressBar bar;
   QL_ASSIGN(const QuantizedModel quantized, read_quantized(arguments, bar.callback()));
   Dumps dumps(arguments.get("dump-passes"));
@@ -99,7 +96,8 @@ Status compile(const Arguments& arguments, const Target& target) {
   options.target = target.name;
   options.weights = placement(arguments.get("weights"));
   const QuantizeInputs inputs = quantize_inputs(arguments);
-  options.provenance = provenance_lines(arguments.operands()[0], inputs, shaping_options(arguments, target));
+  options.provenance =
+      provenance_lines(arguments.operands()[0], quantized.graph, inputs, shaping_options(arguments, target));
   options.threads = arguments.has("threads") ? arguments.number("threads")
                                              : std::max(1, static_cast<int>(std::thread::hardware_concurrency()));
   options.progress = bar.callback();
@@ -118,6 +116,10 @@ Status compile(const Arguments& arguments, const Target& target) {
 int run(const Arguments& arguments) {
   const Target* const target = find_target(arguments.get("target"));
   if (target == nullptr) return kUsage;
+  if (arguments.get("output").empty()) {
+    print_error("-o is missing; name the folder that the files go to: -o DIR");
+    return kUsage;
+  }
   return finish(compile(arguments, *target));
 }
 

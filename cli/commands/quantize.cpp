@@ -11,9 +11,6 @@ namespace {
 
 Status calibrate(const Arguments& arguments) {
   QL_ASSIGN(const SourceModel source, read_model(arguments.operands()[0]));
-  if (arguments.get("calibration").empty()) {
-    return Status::user({"", "", "--calibration"}, "is missing", "give an .npz with batches for every input");
-  }
   ProgressBar bar;
   const std::unique_ptr<Executor> executor = native_executor(true);
   QL_ASSIGN(const QuantizedModel quantized,
@@ -61,7 +58,11 @@ Command calibrate_command() {
   command.example =
       "  qlathe calibrate examples/digits/digits.json --rules examples/digits/rules/int8_static.json \\\n"
       "      --calibration examples/digits/calibration.npz -o statistics.json";
-  command.run = [](const Arguments& arguments) { return finish(calibrate(arguments)); };
+  command.run = [](const Arguments& arguments) -> int {
+    if (!arguments.get("calibration").empty()) return finish(calibrate(arguments));
+    print_error("--calibration is missing; give an .npz with batches for every input");
+    return kUsage;
+  };
   return command;
 }
 

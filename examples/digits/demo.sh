@@ -19,6 +19,7 @@ rule_words() {
   case $1 in
     float) ;;
     int8_static) echo "--rules $here/rules/int8_static.json --statistics $work/statistics.json" ;;
+    int4_weights) echo "--rules $here/rules/int4_weights.json --calibration $here/calibration.npz" ;;
     *) echo "--rules $here/rules/$1.json" ;;
   esac
 }

@@ -4,6 +4,8 @@
 //
 // Reads FOLDER/VARIANT/{reference.npy,jit.npy,object.bin,cpp.bin} and the lines of {cpp,object}.txt ("min median
 // weights arena") and jit.txt ("min"). Exit status 1 where the scores of two paths differ in a bit.
+#include <unistd.h>
+
 #include <algorithm>
 #include <cstdio>
 #include <cstring>
@@ -34,16 +36,27 @@ std::vector<float> as_floats(const std::string& bytes) {
 
 size_t best(const float* scores) { return static_cast<size_t>(std::max_element(scores, scores + kClasses) - scores); }
 
+/// Colours on a terminal only.
+bool colours() {
+  static const bool terminal = isatty(STDOUT_FILENO) != 0;
+  return terminal;
+}
+const char* colour(const char* code) { return colours() ? code : ""; }
+
 /// Two rows of pixels a line: the upper one as the foreground of a half block, the lower one as its background.
 std::string two_rows(const float* image, size_t y) {
   std::string out;
-  for (size_t x = 0; x < 8; x++) {
+  for (size_t x = 0; x < 8 && !colours(); x++) {
+    static const char* const kShades[] = {"  ", "░░", "▒▒", "▓▓", "██"};
+    out += kShades[static_cast<size_t>((image[y * 8 + x] + image[y * 8 + 8 + x]) * 2.499f)];
+  }
+  for (size_t x = 0; x < 8 && colours(); x++) {
     const auto grey = [&](size_t row) { return 232 + std::min(23, static_cast<int>(image[row * 8 + x] * 23.99f)); };
     char text[64];
     std::snprintf(text, sizeof text, "\033[38;5;%d;48;5;%dm▀▀", grey(y), grey(y + 1));
     out += text;
   }
-  return out + "\033[0m";
+  return out + colour("\033[0m");
 }
 
 struct Variant {
@@ -75,14 +88,20 @@ Variant read_variant(const std::string& folder, const std::string& name, const s
   return v;
 }
 
-/// Digits to show: those on which some variant errs first, for they are the interesting ones, then the first others.
+/// Digits to show: the first of each kind that all read rightly, then those on which some variant errs.
 std::vector<size_t> choose(const std::vector<Variant>& variants, const std::string& labels) {
   std::vector<size_t> hard, easy;
+  std::string seen;
   for (size_t i = 0; i < labels.size(); i++) {
     const bool wrong = std::any_of(variants.begin(), variants.end(), [&](const Variant& v) {
       return best(&v.scores[i * kClasses]) != static_cast<unsigned char>(labels[i]);
     });
-    (wrong ? hard : easy).push_back(i);
+    if (wrong) {
+      hard.push_back(i);
+    } else if (seen.find(labels[i]) == std::string::npos) {
+      easy.push_back(i);
+      seen += labels[i];
+    }
   }
   hard.resize(std::min<size_t>(hard.size(), 3));
   easy.resize(std::min(easy.size(), kShown - hard.size()));
@@ -97,21 +116,22 @@ void show_digits(const std::vector<float>& images, const std::string& labels, co
   for (size_t first = 0; first < shown.size(); first += per_line) {
     const size_t last = std::min(first + per_line, shown.size());
     for (size_t y = 0; y < 8; y += 2) {
-      std::printf("              ");
+      std::printf("                 ");
       for (size_t i = first; i < last; i++)
         std::printf("%s   ", two_rows(&images[shown[i] * kPixels], y).c_str());
       std::printf("\n");
     }
-    std::printf("  %-12s", "truth");
+    std::printf("  %-15s", "truth");
     for (size_t i = first; i < last; i++)
       std::printf("%8d           ", labels[shown[i]]);
     std::printf("\n");
     for (const Variant& v : variants) {
-      std::printf("  %-12s", v.name.c_str());
+      std::printf("  %-15s", v.name.c_str());
       for (size_t i = first; i < last; i++) {
         const size_t said = best(&v.scores[shown[i] * kClasses]);
         const bool right = said == static_cast<unsigned char>(labels[shown[i]]);
-        std::printf("%s%8zu %s\033[0m         ", right ? "\033[32m" : "\033[1;31m", said, right ? "✓" : "✗");
+        std::printf("%s%8zu %s%s         ", colour(right ? "\033[32m" : "\033[1;31m"), said, right ? "✓" : "✗",
+                    colour("\033[0m"));
       }
       std::printf("\n");
     }
@@ -144,10 +164,11 @@ int main(int argc, char** argv) {
   std::printf("  ──────────────────────────────────────────────────────────────────────────────────────────\n");
   bool equal = true;
   for (const Variant& v : variants) {
-    std::printf(
-        "  %-13s %7.2f %% %10ld %10ld %10.2f %10.2f %10.2f   %s\n", v.name.c_str(), v.accuracy, v.weights, v.arena,
-        v.jit_us, v.object_us, v.cpp_us,
-        v.differs.empty() ? "\033[32m✓ bit for bit\033[0m" : ("\033[1;31m✗ differ: " + v.differs + "\033[0m").c_str());
+    std::printf("  %-13s %7.2f %% %10ld %10ld %10.2f %10.2f %10.2f   %s\n", v.name.c_str(), v.accuracy, v.weights,
+                v.arena, v.jit_us, v.object_us, v.cpp_us,
+                ((v.differs.empty() ? colour("\033[32m") : colour("\033[1;31m")) +
+                 (v.differs.empty() ? std::string("✓ bit for bit") : "✗ differ: " + v.differs) + colour("\033[0m"))
+                    .c_str());
     equal = equal && v.differs.empty();
   }
   std::printf(

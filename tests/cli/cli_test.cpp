@@ -1,0 +1,244 @@
+// `qlathe` run by a shell: help texts, results, errors with their exit codes, and what is left behind.
+#include <gtest/gtest.h>
+#include <stdlib.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <filesystem>
+#include <fstream>
+#include <iterator>
+
+namespace {
+
+namespace fs = std::filesystem;
+
+std::string read_text(const fs::path& path) {
+  std::ifstream in(path, std::ios::binary);
+  return {std::istreambuf_iterator<char>(in), {}};
+}
+
+struct Ran {
+  int code = -1;
+  std::string out, err;
+};
+
+class Cli : public ::testing::Test {
+ protected:
+  void SetUp() override {
+    std::string pattern = (fs::temp_directory_path() / "qlathe-cli-XXXXXX").string();
+    ASSERT_NE(mkdtemp(pattern.data()), nullptr);
+    folder_ = pattern;
+  }
+  void TearDown() override {
+    fs::permissions(folder_, fs::perms::owner_all);
+    fs::remove_all(folder_);
+  }
+
+  /// Runs `qlathe <words>` by a shell in a folder of its own; examples are reachable as $E, the object cache is there
+  /// too.
+  Ran run(const std::string& words) { return shell("$Q " + words); }
+  Ran shell(const std::string& command) {
+    const std::string setup = "cd " + folder_.string() +
+                              " && export QLATHE_CACHE_DIR=$PWD/cache E=" QLATHE_SOURCE_DIR
+                              "/examples Q=" QLATHE_BINARY_DIR "/cli/qlathe && ";
+    const int status = system((setup + "{ " + command + "; } >.out 2>.err").c_str());
+    Ran ran;
+    ran.code = WIFEXITED(status) ? WEXITSTATUS(status) : 128;
+    ran.out = read_text(folder_ / ".out");
+    ran.err = read_text(folder_ / ".err");
+    return ran;
+  }
+  /// The command fails with the code, says all of `parts` on stderr, one line a problem, and nothing on stdout.
+  void expect_error(const std::string& words, int code, const std::vector<std::string>& parts) {
+    SCOPED_TRACE("qlathe " + words);
+    const Ran ran = run(words);
+    EXPECT_EQ(ran.code, code) << ran.err;
+    EXPECT_EQ(ran.out, "");
+    for (const std::string& part : parts)
+      EXPECT_NE(ran.err.find(part), std::string::npos) << "'" << part << "' is not in: " << ran.err;
+    EXPECT_TRUE(ran.err.starts_with("qlathe: error: ")) << ran.err;
+  }
+  void write(const std::string& name, const std::string& bytes) {
+    std::ofstream(folder_ / name, std::ios::binary) << bytes;
+  }
+  std::vector<std::string> entries(const fs::path& folder) const {
+    std::vector<std::string> out;
+    for (const auto& entry : fs::directory_iterator(folder))
+      out.push_back(entry.path().filename().string());
+    std::sort(out.begin(), out.end());
+    return out;
+  }
+
+  fs::path folder_;
+};
+
+const std::string kPerceptron = "$E/perceptron/perceptron.json";
+const std::string kInt8 = " --rules $E/perceptron/int8.json --calibration $E/perceptron/calibration.npz ";
+
+TEST_F(Cli, GoldenHelpTexts) {
+  const fs::path goldens = fs::path(QLATHE_SOURCE_DIR) / "tests/cli/goldens";
+  for (const char* command : {"", "compile", "inspect", "rules", "calibrate", "quantize", "run", "bench", "targets"}) {
+    const Ran ran = run(std::string(command) + " --help");
+    EXPECT_EQ(ran.code, 0) << command;
+    EXPECT_EQ(ran.err, "") << command;
+    const fs::path golden = goldens / ((*command ? std::string("help_") + command : "help") + std::string(".txt"));
+    if (getenv("QLATHE_UPDATE_GOLDENS") != nullptr) {
+      fs::create_directories(goldens);
+      std::ofstream(golden, std::ios::binary) << ran.out;
+    }
+    EXPECT_EQ(ran.out, read_text(golden)) << golden;
+  }
+}
+
+TEST_F(Cli, WrongUseExitsWithTwoAndSuggests) {
+  EXPECT_EQ(run("").code, 2);
+  expect_error("compil x", 2, {"no command 'compil'", "did you mean 'compile'"});
+  expect_error("inspect", 2, {"MODEL is missing", "qlathe inspect --help"});
+  expect_error("inspect a b", 2, {"one argument too many: 'b'"});
+  expect_error("inspect --jsno x", 2, {"no option '--jsno'", "did you mean --json?"});
+  expect_error("compile " + kPerceptron + " -o out --emit cp", 2, {"--emit does not know 'cp'", "cpp"});
+  expect_error("compile " + kPerceptron + " -o out --target x86-64-avx512vni", 2,
+               {"no target 'x86-64-avx512vni'", "did you mean 'x86-64-avx512vnni'"});
+  expect_error("compile " + kPerceptron + " -o", 2, {"Option ‘o’ is missing an argument", "--help"});
+  expect_error("run " + kPerceptron + " --threads none", 2, {"--threads takes a number", "'none'"});
+  expect_error("compile " + kPerceptron, 2, {"-o is missing"});
+  expect_error("calibrate " + kPerceptron, 2, {"--calibration is missing"});
+  EXPECT_EQ(entries(folder_), (std::vector<std::string>{".err", ".out"}));
+}
+
+TEST_F(Cli, BadModelsAreOneLineErrors) {
+  expect_error("inspect absent.json", 1, {"absent.json", "cannot be opened"});
+  write("empty.json", "");
+  expect_error("inspect empty.json", 1, {"empty.json", "empty"});
+  write("cut.json", "{\"qlathe_spec\": 1, \"inputs\": [");
+  expect_error("inspect cut.json", 1, {"cut.json"});
+  write("binary.json", std::string("\0\1\2\3", 4));
+  expect_error("inspect binary.json", 1, {"not a model of a known format"});
+  write("typo.json", R"({"qlathe_spec": 1, "inputs": [{"name": "x", "shape": [1, 4]}], "nodes": [{"op": "rleu"}]})");
+  expect_error("inspect typo.json", 1, {"typo.json", "no op 'rleu'", "did you mean 'relu'"});
+  write(
+      "overflow.json",
+      R"({"qlathe_spec": 1, "inputs": [{"name": "x", "shape": [4294967296, 4294967296]}], "nodes": [{"op": "relu"}]})");
+  expect_error("inspect overflow.json", 1, {"overflow.json", "x", "shape"});
+}
+
+TEST_F(Cli, TruncatedWeightsAreNamed) {
+  shell(
+      "cp $E/perceptron/perceptron.json . && head -c 3000 $E/perceptron/perceptron_weights.npz > "
+      "perceptron_weights.npz");
+  expect_error("inspect perceptron.json", 1, {"perceptron_weights.npz"});
+}
+
+TEST_F(Cli, BadRulesAndDataAreNamed) {
+  write("rules.json", R"([{"module_path": ".*", "weight_qtype": "int88"}])");
+  expect_error("rules " + kPerceptron + " --rules rules.json", 1, {"rules.json", "rules[0]", "weight_qtype", "int88"});
+  write("hostile.json", R"([{"module_path": "(a+)+(", "weight_qtype": "int8"}])");
+  expect_error("rules " + kPerceptron + " --rules hostile.json", 1, {"hostile.json", "module_path"});
+  expect_error("run " + kPerceptron + " --rules $E/perceptron/int8.json", 1, {"statistics"});
+  expect_error("run " + kPerceptron + kInt8 + "--input $E/digits/test_images.npy", 1, {"test_images.npy", "8x16"});
+}
+
+TEST_F(Cli, RulesTellWhichTakesWhatAndWhyNot) {
+  write("rules.json",
+        R"([{"module_path": "linear2", "weight_qtype": "int4"}, {"module_path": "conv.*", "weight_qtype": "int8"}])");
+  const Ran ran = run("rules " + kPerceptron + " --rules rules.json");
+  EXPECT_EQ(ran.code, 0) << ran.err;
+  EXPECT_NE(ran.out.find("linear1  (dot_general in module 'linear1')  no rule takes it"), std::string::npos) << ran.out;
+  EXPECT_NE(ran.out.find("✓ rule 0"), std::string::npos) << ran.out;
+  EXPECT_NE(ran.err.find("rule 1 takes no op"), std::string::npos) << ran.err;
+}
+
+TEST_F(Cli, InspectCountsParametersAndMultiplyAccumulates) {
+  const Ran ran = run("inspect " + kPerceptron + " --json");
+  EXPECT_EQ(ran.code, 0) << ran.err;
+  EXPECT_NE(ran.out.find("\"parameters\": 2128"), std::string::npos) << ran.out;  // 16*64 + 64 + 64*16 + 16
+  EXPECT_NE(ran.out.find("\"macs\": 16384"), std::string::npos) << ran.out;       // 8 * 2 * 1024
+}
+
+TEST_F(Cli, JitEqualsReferenceOnTheCommandLine) {
+  for (const std::string& rules : {std::string(" "), kInt8}) {
+    const std::string input = rules + "--input $E/perceptron/sample.npz ";
+    const Ran ran = shell("$Q run " + kPerceptron + input + "--via jit -o a.npy && $Q run " + kPerceptron + input +
+                          "--via reference -o b.npy && cmp a.npy b.npy");
+    EXPECT_EQ(ran.code, 0) << ran.out << ran.err;
+  }
+}
+
+TEST_F(Cli, CompiledSourcesPassTheirSelfTest) {
+  const Ran ran = shell("$Q compile " + kPerceptron + kInt8 +
+                        "-o out && g++ -std=c++11 -O1 $($Q targets host --gcc-flags) -Iout "
+                        "out/*.cpp -o main && ./main");
+  EXPECT_EQ(ran.code, 0) << ran.out << ran.err;
+  EXPECT_NE(ran.out.find("the self-test passes"), std::string::npos) << ran.out;
+}
+
+TEST_F(Cli, CalibratedStatisticsStandInForTheData) {
+  const Ran ran = shell("$Q calibrate " + kPerceptron + kInt8 + "-o s.json && $Q compile " + kPerceptron + kInt8 +
+                        "-o a && $Q compile " + kPerceptron +
+                        " --rules $E/perceptron/int8.json --statistics s.json -o b && "
+                        "grep -v '^//' a/perceptron.cpp > 1 && grep -v '^//' b/perceptron.cpp > 2 && cmp 1 2");
+  EXPECT_EQ(ran.code, 0) << ran.out << ran.err;
+}
+
+TEST_F(Cli, QuantizedGraphIsAModelAgain) {
+  const Ran ran = shell("$Q quantize " + kPerceptron + kInt8 +
+                        "-o q.qir && $Q run q.qir --input $E/perceptron/sample.npz -o a.npy && "
+                        "$Q run " +
+                        kPerceptron + kInt8 + "--input $E/perceptron/sample.npz -o b.npy && cmp a.npy b.npy");
+  EXPECT_EQ(ran.code, 0) << ran.out << ran.err;
+}
+
+TEST_F(Cli, PassesAreDumpedAsReadableGraphs) {
+  const Ran ran = shell("$Q compile " + kPerceptron + kInt8 +
+                        "-o out --dump-passes dumps && for f in dumps/*.qir; do $Q inspect $f "
+                        "|| exit 1; done");
+  EXPECT_EQ(ran.code, 0) << ran.out << ran.err;
+  EXPECT_GE(entries(folder_ / "dumps").size(), 3u);
+}
+
+TEST_F(Cli, FailureLeavesTheOutputFolderAsItWas) {
+  // A folder stands where a file must go: nothing else may have changed.
+  shell("mkdir -p out/perceptron.h && echo mine > out/main.cpp");
+  expect_error("compile " + kPerceptron + " -o out", 1, {"perceptron.h", "is a folder where a file must go"});
+  EXPECT_EQ(entries(folder_ / "out"), (std::vector<std::string>{"main.cpp", "perceptron.h"}));
+  EXPECT_EQ(read_text(folder_ / "out/main.cpp"), "mine\n");
+  write("file", "mine");
+  expect_error("compile " + kPerceptron + " -o file", 1, {"file", "is a file"});
+  expect_error("compile " + kPerceptron + " -o file/deeper", 1, {"file/deeper"});
+  expect_error("compile " + kPerceptron + " -o /proc/out", 1, {"/proc/out"});
+  expect_error("run " + kPerceptron + " -o absent/x.npy", 1, {"absent/x.npy"});
+  EXPECT_EQ(read_text(folder_ / "file"), "mine");
+  EXPECT_EQ(entries(folder_), (std::vector<std::string>{".err", ".out", "cache", "file", "out"}));
+}
+
+TEST_F(Cli, ReadOnlyFolderIsRefused) {
+  if (geteuid() == 0) GTEST_SKIP() << "root may write everywhere";
+  shell("mkdir out && chmod a-w out");
+  expect_error("compile " + kPerceptron + " -o out", 1, {"out", "cannot be written to"});
+}
+
+TEST_F(Cli, FileLimitLeavesNothingHalfWritten) {
+  const Ran ran =
+      shell("ulimit -f 32; $Q compile " + kPerceptron + " -o out");  // blocks; the runtime header has 95 KiB
+  EXPECT_EQ(ran.code, 1) << ran.err;
+  EXPECT_NE(ran.err.find("qlathe: error: "), std::string::npos) << ran.err;
+  EXPECT_FALSE(fs::exists(folder_ / "out"));
+}
+
+TEST_F(Cli, FullDeviceIsAnError) {
+  expect_error("calibrate " + kPerceptron + kInt8 + "-o /dev/full", 1, {"/dev/full"});
+  const Ran ran = shell("$Q targets > /dev/full");
+  EXPECT_EQ(ran.code, 1);
+  EXPECT_NE(ran.err.find("standard output cannot be written"), std::string::npos) << ran.err;
+}
+
+TEST_F(Cli, BenchReportsLayersAsJson) {
+  const Ran ran = run("bench " + kPerceptron + kInt8 + "--json -m 50");
+  EXPECT_EQ(ran.code, 0) << ran.err;
+  for (const char* key :
+       {"\"min_s\": ", "\"median_s\": ", "\"dot_peak_gops\": ", "\"of_peak\": ", "\"name\": \"linear1\""})
+    EXPECT_NE(ran.out.find(key), std::string::npos) << key << " is not in " << ran.out;
+}
+
+}  // namespace
