@@ -6,7 +6,7 @@
   test_images.npy      [360, 1, 8, 8, 1] float32 in 0..1, held out: never trained, tuned or calibrated on
   test_labels.npy      [360] uint8
 
-Usage: python3 -m venv venv && venv/bin/pip install numpy==2.1.3 scikit-learn==1.5.2 && venv/bin/python train.py
+Usage: python3 -m venv venv && venv/bin/pip install numpy==2.4.6 scikit-learn==1.5.2 && venv/bin/python train.py
 
 Numpy alone does the training, in float32 with a fixed seed: a second run on one machine gives the same files. Another
 BLAS may move last bits.
