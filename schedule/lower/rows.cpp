@@ -10,31 +10,32 @@ namespace {
 /// Rows that keep a few threads busy; more axes are fused into the row loop until there are as many.
 constexpr int64_t kEnoughRows = 32;
 
-class WidestBits : public Halide::Internal::IRVisitor {
+// Expressions share what they use several times, so each node is visited once.
+class WidestBits : public Halide::Internal::IRGraphVisitor {
  public:
   int bits = 8;
 
  private:
-  using IRVisitor::visit;
+  using IRGraphVisitor::visit;
   void note(const Halide::Type& type) { bits = std::max(bits, type.bits()); }
   void visit(const Halide::Internal::Call* op) override {
     note(op->type);
     const bool element =
         op->call_type == Halide::Internal::Call::Halide || op->call_type == Halide::Internal::Call::Image;
-    if (!element) IRVisitor::visit(op);
+    if (!element) IRGraphVisitor::visit(op);
   }
   template <class Binary>
   void binary(const Binary* op) {
     note(op->a.type());
-    IRVisitor::visit(op);
+    IRGraphVisitor::visit(op);
   }
   void visit(const Halide::Internal::Cast* op) override {
     note(op->type);
-    IRVisitor::visit(op);
+    IRGraphVisitor::visit(op);
   }
   void visit(const Halide::Internal::Reinterpret* op) override {
     note(op->type);
-    IRVisitor::visit(op);
+    IRGraphVisitor::visit(op);
   }
   void visit(const Halide::Internal::Add* op) override { binary(op); }
   void visit(const Halide::Internal::Sub* op) override { binary(op); }

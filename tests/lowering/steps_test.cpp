@@ -1,0 +1,191 @@
+#include <algorithm>
+#include <cmath>
+
+#include "frontend/ops/pointwise_steps.h"
+#include "schedule/lower/step_names.h"
+#include "tests/lowering/lowering_cases.h"
+
+namespace qlathe::testing {
+namespace {
+
+using V = ValueType;
+
+TEST(Steps, EveryStepOfTheReferenceHasAKernelForm) { EXPECT_EQ(kernel_step_names(), StepRegistry::names()); }
+
+/// A random step on values of `type`, with its operands appended; nullopt where the draw does not fit the type.
+std::optional<PointwiseStep> random_step(Random& random, V type, const Shape& result,
+                                         std::vector<CaseOperand>& operands, bool wild) {
+  static const std::vector<V> kFloats = {V::kF32, V::kF32, V::kBF16, V::kF16};
+  static const std::vector<V> kIntegers = {V::kI8, V::kU8, V::kI4, V::kU4, V::kI16, V::kI32, V::kU16, V::kI2, V::kI64};
+  static const std::vector<V> kCodes = {V::kF8E4M3, V::kF8E5M2, V::kF4E2M1, V::kNF4};
+  const auto operand = [&](V t, bool constant = false) {
+    Shape shape;
+    for (const int64_t n : result) {
+      int64_t p = random.chance(0.5) ? n : 1;
+      if (n % 4 == 0 && random.chance(0.2)) p = n / 4;
+      shape.push_back(p);
+    }
+    if (random.chance(0.2)) shape = {1};
+    operands.push_back({wild ? wild_tensor(random, t, shape) : tame_tensor(random, t, shape), constant});
+    return static_cast<int64_t>(operands.size()) - 1;
+  };
+  const auto scale = [&] {
+    const int64_t index = operand(V::kF32, random.chance(0.5));
+    for (float& x : operands.back().value->as<float>())
+      x = std::abs(x) * 0.05f + 0.01f;
+    return index;
+  };
+  const bool is_arithmetic = is_float(type);
+  const int draw = static_cast<int>(random.integer(0, 9));
+  if (is_arithmetic) {
+    if (draw < 3) {
+      static const std::vector<std::string> kUnary = {"neg",          "abs",
+                                                      "sqrt",         "rsqrt",
+                                                      "exp",          "log",
+                                                      "sin",          "cos",
+                                                      "erf",          "floor",
+                                                      "ceil",         "round",
+                                                      "reciprocal",   "sigmoid",
+                                                      "tanh",         "gelu",
+                                                      "gelu_tanh",    "silu",
+                                                      "hard_swish",   "hard_sigmoid",
+                                                      "softplus",     "elu",
+                                                      "leaky_relu",   "relu",
+                                                      "clamp",        "power_of_two_ceil",
+                                                      "nonzero_scale"};
+      PointwiseStep s = step(random.pick(kUnary), {}, random.pick(kFloats));
+      s.alpha = 0.3;
+      if (s.op == "nonzero_scale") s.lo = 1e-3;
+      if (s.op == "clamp") s.lo = -1.5, s.hi = random.chance(0.5) ? 2.25 : HUGE_VAL;
+      return s;
+    }
+    if (draw < 6) {
+      static const std::vector<std::string> kBinary = {"add", "sub", "mul", "div", "min", "max", "pow", "fma"};
+      PointwiseStep s = step(random.pick(kBinary), {operand(random.pick(kFloats))}, random.pick(kFloats));
+      s.swapped = s.op != "fma" && random.chance(0.4);
+      if (s.op == "fma") s.operands.push_back(operand(random.pick(kFloats)));
+      return s;
+    }
+    if (draw < 8) {
+      PointwiseStep s = step("quantize", {scale()}, random.chance(0.2) ? random.pick(kCodes) : random.pick(kIntegers));
+      if (s.type == V::kI64) s.type = V::kI8;
+      s.reciprocal = random.chance(0.5);
+      s.rounding = static_cast<Rounding>(random.integer(0, 5));
+      if (is_integer(s.type) && random.chance(0.5)) {
+        s.operands.push_back(operand(s.type == V::kI32 ? V::kI16 : s.type, random.chance(0.5)));
+        s.zero_point_after = info(s.type).bits <= 16 && random.chance(0.5);
+      }
+      if (is_integer(s.type) && random.chance(0.3)) s.lo = info(s.type).min + (is_signed(s.type) ? 1 : 0);
+      return s;
+    }
+    if (draw == 8) {
+      static const std::vector<std::string> kCompare = {"less",          "less_equal", "greater",
+                                                        "greater_equal", "equal",      "not_equal"};
+      PointwiseStep s = step(random.pick(kCompare), {operand(type)}, V::kBool);
+      s.swapped = random.chance(0.5);
+      return s;
+    }
+    PointwiseStep s = step("cast", {},
+                           random.pick<V>({V::kI8, V::kI32, V::kU8, V::kBF16, V::kF16, V::kF8E4M3, V::kNF4, V::kI64,
+                                           V::kU16, V::kBool, V::kF4E2M1}));
+    s.rounding = static_cast<Rounding>(random.integer(0, 5));
+    return s;
+  }
+  if (type == V::kBool) {
+    if (draw < 4) return step(random.pick<std::string>({"and", "or"}), {operand(V::kBool)}, V::kBool);
+    if (draw < 5) return step("not", {}, V::kBool);
+    if (draw < 8) {
+      const V t = random.pick<V>({V::kF32, V::kI8, V::kI32});
+      const int64_t a = operand(t), b = operand(t);
+      return step("select", {a, b}, t);
+    }
+    return step("cast", {}, random.pick<V>({V::kF32, V::kI32, V::kU8}));
+  }
+  if (is_code(type)) {
+    if (draw < 5) return step("dequantize", {scale()}, random.pick(kFloats));
+    return step("cast", {}, random.pick(kFloats));
+  }
+  // Integers.
+  if (draw < 2) {
+    PointwiseStep s = step("dequantize", {scale()}, random.pick(kFloats));
+    if (random.chance(0.5)) s.operands.push_back(operand(type == V::kI64 ? V::kI32 : type));
+    return s;
+  }
+  if (draw < 5 && (type == V::kI32 || type == V::kI64)) {
+    PointwiseStep s = step(random.pick<std::string>({"add", "sub", "mul", "min", "max"}), {operand(type)}, type);
+    s.swapped = random.chance(0.4);
+    return s;
+  }
+  if (draw < 7 && (type == V::kI32 || type == V::kI64)) {
+    const int64_t multiplier = operand(V::kI32, random.chance(0.5));
+    if (!wild) {
+      HostTensor& m = *operands.back().value;
+      for (int64_t i = 0; i < m.size(); i++)
+        m.set_int(i, random.integer(1 << 30, INT32_MAX));
+    }
+    const int64_t shift = operand(random.pick<V>({V::kI32, V::kI8}));
+    HostTensor& shifts = *operands.back().value;
+    for (int64_t i = 0; i < shifts.size(); i++)
+      shifts.set_int(i, wild ? random.integer(-40, 40) : random.integer(-31, 4));
+    PointwiseStep s = step("requantize", {multiplier, shift}, random.pick<V>({V::kI8, V::kU8, V::kI16, V::kI32}));
+    s.mode = random.chance(0.5) ? RequantizeMode::kFixedSingle : RequantizeMode::kFixedDouble;
+    if (random.chance(0.5)) s.operands.push_back(operand(s.type));
+    return s;
+  }
+  if (draw == 7 && info(type).bits == 8) {
+    const V t = random.pick<V>({V::kF32, V::kI8, V::kU8, V::kI16});
+    operands.push_back({tame_tensor(random, t, {256}), true});
+    return step("lookup", {static_cast<int64_t>(operands.size()) - 1}, t);
+  }
+  if (draw == 8) {
+    PointwiseStep s = step(random.pick<std::string>({"relu", "clamp"}), {}, type);
+    if (s.op == "clamp") s.lo = 0, s.hi = random.chance(0.5) ? 6 : HUGE_VAL;
+    return s;
+  }
+  if (random.chance(0.3)) {
+    PointwiseStep s =
+        step(random.pick<std::string>({"less", "greater_equal", "equal", "not_equal"}), {operand(type)}, V::kBool);
+    s.swapped = random.chance(0.5);
+    return s;
+  }
+  PointwiseStep s =
+      step("cast", {},
+           random.pick<V>({V::kF32, V::kI32, V::kI8, V::kU8, V::kI16, V::kI64, V::kI4, V::kBF16, V::kF8E4M3, V::kNF4}));
+  if (is_integer(s.type) && random.chance(0.4)) s.hi = 5;
+  return s;
+}
+
+void random_chains(uint64_t seed, int count, const std::string& target) {
+  Random random(seed);
+  std::vector<NodeCase> cases;
+  const std::vector<Shape> shapes = {{1},  {7}, {64}, {3, 20}, {5, 33}, {2, 3, 4, 16}, {4, 1, 8}, {2, 2, 2, 3, 2, 12},
+                                     {130}};
+  const std::vector<V> starts = {V::kF32,    V::kF32, V::kF32, V::kI32,  V::kI8,     V::kU8,
+                                 V::kBF16,   V::kF16, V::kI64, V::kBool, V::kF8E4M3, V::kF8E5M2,
+                                 V::kF4E2M1, V::kNF4, V::kI4,  V::kU16,  V::kI16};
+  while (static_cast<int>(cases.size()) < count) {
+    const Shape shape = random.pick(shapes);
+    const bool wild = random.chance(0.4);
+    V type = random.pick(starts);
+    std::vector<CaseOperand> operands = {{wild ? wild_tensor(random, type, shape) : tame_tensor(random, type, shape)}};
+    PointwiseAttrs attrs;
+    std::string label = std::string(wild ? "wild " : "") + name(type) + "[" + to_string(shape) + "]";
+    const int64_t length = random.integer(1, 4);
+    for (int64_t i = 0; i < length; i++) {
+      const std::optional<PointwiseStep> next = random_step(random, type, shape, operands, wild);
+      if (!next) break;
+      attrs.steps.push_back(*next);
+      type = next->type;
+      label += " " + next->op + (next->swapped ? "~" : "") + ":" + name(type);
+      if (next->op == "cast" || next->op == "quantize")
+        label += std::string("/") + enum_names(Rounding{})[static_cast<size_t>(next->rounding)];
+    }
+    cases.push_back(node_case(label, "pointwise", share(attrs), operands));
+  }
+  expect_reference(cases, target);
+}
+
+TEST_P(LoweringOn, RandomChainsOfStepsEqualTheReference) { random_chains(21, 160, GetParam()); }
+
+}  // namespace
+}  // namespace qlathe::testing
