@@ -232,7 +232,8 @@ Result<NodeLowering> lower_depthwise_dot(const LoweringContext& c) {
   out.reorder({lane, v, xi, yi, xo, xs, np, yo, i});
   out.fuse(yo, i, yo);
   sum.compute_at(out, xo).reorder_storage(n, x, row);
-  sum.bound_extent(row, rows);
+  // With an odd number of rows or channels Halide does not see that one tile is asked for at a time.
+  sum.bound_extent(row, rows).bound_extent(yt, 1).bound_extent(i, 1);
   sum.split(n, v, lane, i32(t.lanes), TailStrategy::RoundUp).vectorize(lane).reorder({lane, v, row, x});
   auto update = sum.update();
   update.rename(rj, RVar("r"));
@@ -246,6 +247,7 @@ Result<NodeLowering> lower_depthwise_dot(const LoweringContext& c) {
   update.atomic().vectorize(RVar("r")).vectorize(lane);
   const Var io("io"), ic("ic");
   inter.compute_at(out, xs).bound(r, 0, 4);
+  inter.bound_extent(yt, 1).bound_extent(i, 1);
   inter.split(n, io, ic, i32(t.interleave), TailStrategy::RoundUp).vectorize(ic).reorder({ic, r, io, x}).unroll(r);
 
   const std::vector<KernelDim> dims = {{i32(C), 1, 0},
