@@ -96,7 +96,31 @@ Result<QuantizedGraph> Quantizer::run() {
   problems.merge(finish());
   if (problems.ok()) problems.merge(check_extra_params());
   if (!problems.ok()) return problems;
+  remove_dead_nodes();
   return std::move(out_);
+}
+
+void Quantizer::remove_dead_nodes() {
+  Graph& graph = out_.graph;
+  std::vector<bool> needed(graph.tensors.size(), false);
+  const auto need = [&](TensorId id) {
+    if (id.valid()) needed[static_cast<size_t>(id.index)] = true;
+  };
+  for (TensorId id : graph.outputs)
+    need(id);
+  for (const State& state : graph.states)
+    need(state.next);
+  std::vector<Node> kept;
+  for (auto node = graph.nodes.rbegin(); node != graph.nodes.rend(); ++node) {
+    const bool alive = std::any_of(node->outputs.begin(), node->outputs.end(),
+                                   [&](TensorId id) { return needed[static_cast<size_t>(id.index)]; });
+    if (!alive) continue;
+    for (TensorId input : node->inputs)
+      need(input);
+    kept.push_back(std::move(*node));
+  }
+  std::reverse(kept.begin(), kept.end());
+  graph.nodes = std::move(kept);
 }
 
 Status Quantizer::check_conv(const Site& site) const {

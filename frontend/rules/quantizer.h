@@ -55,6 +55,8 @@ class Quantizer {
   /// Integer products of bfloat16 and float16 models: scaled after the sum in the model's type.
   Result<TensorId> add_rounded_product(Site& site, const OpReport& report, std::vector<TensorId> inputs);
   Status check_extra_params() const;
+  /// Removes nodes that no output needs any more: dequantized weights, steps of activations that stay float.
+  void remove_dead_nodes();
 
   std::map<TensorId, TensorId> ids_;                          // float graph -> new graph
   std::map<std::string, OperandReport> dynamic_activations_;  // by tensor and how: shared by the ops that read it

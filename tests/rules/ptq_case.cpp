@@ -3,24 +3,58 @@
 #include <cmath>
 #include <fstream>
 
+#include "frontend/formats/spec/spec.h"
 #include "frontend/numerics/convert.h"
-#include "tests/support/golden_model.h"
 
 namespace qlathe::testing {
 
-Result<PtqCase> PtqCase::read(const std::filesystem::path& folder) {
+namespace {
+
+/// A quantized parameter under the type its rule names (int3 lies in int4, nf4 in uint4).
+HostTensor typed(const HostTensor& stored, const nlohmann::ordered_json& param) {
+  const auto format = parse_quant_format(param.at("how").at("qtype").get<std::string>());
+  HostTensor out(format.value()->type, stored.shape());
+  std::memcpy(out.bytes(), stored.bytes(), stored.byte_size());
+  return out;
+}
+
+}  // namespace
+
+std::map<std::string, ScaleZeroPoint> PtqCase::static_scales() const {
+  std::map<std::string, ScaleZeroPoint> out;
+  for (const auto& [name, param] : golden.json["params"].items()) {
+    const std::string suffix = "_scale";
+    if (param["kind"] != "static_scale") continue;
+    const std::string activation = name.substr(0, name.size() - suffix.size());
+    out[activation].scale = golden.array(param["array"]);
+    const std::string zero = "param:" + activation + "_zero_point";
+    if (golden.has(zero)) out[activation].zero_point = golden.array(zero);
+  }
+  return out;
+}
+
+Result<PtqCase> PtqCase::read(const std::filesystem::path& folder, bool quantized_weights) {
   PtqCase out{GoldenCase::open(folder), {}, {}, {}, {}};
   QL_ASSIGN(JsonDocument parsed, read_json_file((folder / "case.json").string()));
   const auto document = std::make_shared<const JsonDocument>(std::move(parsed));
-  std::map<std::string, TensorType> inputs;
+  SpecSurroundings surroundings;
   std::map<std::string, HostTensor> weights;
+  for (const auto& [name, param] : out.golden.json["params"].items()) {
+    if (!quantized_weights || param["kind"] != "quantized") continue;
+    weights[name + ".qvalue"] = typed(out.golden.array(param["qvalue"]), param);
+    weights[name + ".scale"] = out.golden.array(param["scale"]);
+    if (param.contains("zero_point")) weights[name + ".zero_point"] = out.golden.array(param["zero_point"]);
+  }
   for (const auto& [key, entry] : out.golden.json["arrays"].items()) {
-    if (key.rfind("weight:", 0) == 0) weights[key.substr(7)] = out.golden.array(key);
+    if (key.rfind("weight:", 0) == 0 && !weights.count(key.substr(7) + ".qvalue"))
+      weights[key.substr(7)] = out.golden.array(key);
     if (key.rfind("input:", 0) != 0) continue;
     const HostTensor tensor = out.golden.array(key);
-    inputs[key.substr(6)] = {tensor.type(), tensor.shape()};
+    surroundings.input_types[key.substr(6)] = {tensor.type(), tensor.shape()};
   }
-  QL_ASSIGN(out.graph, read_golden_model(*document, *document->root.find("model"), inputs, weights));
+  QL_ASSIGN(SpecModel model,
+            read_spec_model(document, *document->root.find("model"), MemoryWeights(weights), surroundings));
+  out.graph = std::move(model.graph);
   QL_ASSIGN(out.rules, read_rules(document, *document->root.find("rules")));
   for (TensorId id : out.graph.inputs)
     out.inputs.push_back(out.golden.array("input:" + out.graph[id].name));

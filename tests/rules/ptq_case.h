@@ -12,7 +12,10 @@ struct PtqCase {
   std::vector<HostTensor> inputs;
   std::vector<std::vector<HostTensor>> batches;  ///< calibration batches; empty: the inputs are the only batch
 
-  static Result<PtqCase> read(const std::filesystem::path& folder);
+  /// With `quantized_weights` the spec gets the case's quantized parameters in place of the float weights.
+  static Result<PtqCase> read(const std::filesystem::path& folder, bool quantized_weights = false);
+  /// Scales and zero points of static activations, from the case's parameters.
+  std::map<std::string, ScaleZeroPoint> static_scales() const;
   bool is_static() const;
 };
 

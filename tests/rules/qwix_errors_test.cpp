@@ -2,9 +2,9 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include "frontend/formats/spec/spec.h"
 #include "frontend/reference/reference_executor.h"
 #include "tests/rules/ptq_case.h"
-#include "tests/support/golden_model.h"
 
 namespace qlathe {
 namespace {
@@ -23,17 +23,19 @@ Status attempt(const std::shared_ptr<const JsonDocument>& document, const JsonVa
       value = static_cast<float>((seed = seed * 1103515245 + 12345) % 2001) / 1000.f - 1.f;
     return out;
   };
-  std::map<std::string, TensorType> types;
+  SpecSurroundings surroundings;
   std::map<std::string, HostTensor> weights;
   std::vector<HostTensor> inputs;
   const JsonValue& names = *entry.find("model")->find("inputs");
   for (size_t i = 0; i < names.array()->size(); ++i) {
     inputs.push_back(filled((*entry.find("inputs")->array())[i], i));
-    types[*(*names.array())[i].string()] = {ValueType::kF32, inputs.back().shape()};
+    surroundings.input_types[*(*names.array())[i].string()] = {ValueType::kF32, inputs.back().shape()};
   }
   for (const auto& member : *entry.find("weights")->object())
     weights[member.key] = filled(member.value, member.key.size());
-  QL_ASSIGN(const Graph graph, read_golden_model(*document, *entry.find("model"), types, weights));
+  QL_ASSIGN(const SpecModel model,
+            read_spec_model(document, *entry.find("model"), MemoryWeights(weights), surroundings));
+  const Graph& graph = model.graph;
   ReferenceExecutor executor;
   QL_ASSIGN(const QuantStats stats, calibrate(graph, rules, batches_of({inputs}), executor));
   QuantizeOptions options;
@@ -65,8 +67,8 @@ const std::map<std::string, std::string>& expectations() {
       {"fixed without a range", "needs a range"},
       {"fixed range without 0", "does not contain 0"},
       {"calibration argument that is not a number", "'half', which is not a finite number"},
-      {"einsum with three operands", "an einsum of 3 operands"},
-      {"einsum with a repeated index in one operand", "repeats an index within one operand"},
+      {"einsum with three operands", "einsum takes 1 to 2, not 3"},
+      {"einsum with a repeated index in one operand", "is repeated in 'aab'"},
       {"invalid regular expression", "'(' is no regular expression"},
       {"static scale and channelwise non-batch axis with two activations", "axis 5 is not among the 3 axes"},
   };

@@ -206,6 +206,25 @@ TEST_P(QwixPtq, IsReproducedWithinTheCasesTolerance) {
   }
 }
 
+TEST_P(QwixPtq, ParametersGivenQuantizedGiveTheSameOutput) {
+  if (GetParam() == "none") GTEST_SKIP() << "no reference data: set QLATHE_SHARED";
+  auto read = PtqCase::read(root() / GetParam(), true);
+  ASSERT_TRUE(read.ok()) << read.status().text();
+  QuantizeOptions options;
+  options.static_scales = read->static_scales();
+  const auto quantized = quantize(read->graph, read->rules, options);
+  ASSERT_TRUE(quantized.ok()) << quantized.status().text();
+  for (const auto& [name, param] : read->golden.json["params"].items()) {
+    if (param["kind"] != "quantized") continue;
+    const TensorId id = quantized->graph.find(name + ".qvalue");
+    ASSERT_TRUE(id.valid()) << name;
+    EXPECT_EQ(different_elements(*quantized->graph[id].data, read->golden.array(param["qvalue"])), 0u) << name;
+  }
+  const Status status = run(*quantized, read->inputs);
+  ASSERT_TRUE(status.ok()) << status.text();
+  expect_output("output", outputs_.at(0), read->golden.array("output"), tolerance_of(read->golden.json["tolerance"]));
+}
+
 TEST_P(QwixPtq, TheFloatModelGivesTheFloatOutput) {
   if (GetParam() == "none") GTEST_SKIP() << "no reference data: set QLATHE_SHARED";
   auto read = PtqCase::read(root() / GetParam());

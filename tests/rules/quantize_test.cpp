@@ -1,0 +1,270 @@
+// The quantize pass on small graphs, without reference data.
+#include "frontend/rules/quantize.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <cmath>
+
+#include "frontend/formats/spec/spec.h"
+#include "frontend/ops/contraction.h"
+#include "frontend/reference/reference_executor.h"
+#include "frontend/rules/calibrate.h"
+
+namespace qlathe {
+namespace {
+
+using ::testing::HasSubstr;
+using ::testing::Not;
+
+HostTensor ramp(Shape shape, float step) {
+  HostTensor out(ValueType::kF32, std::move(shape));
+  float value = -0.7f;
+  for (float& element : out.as<float>()) {
+    element = value;
+    value = value > 1 ? value - 2.1f + step : value + step;
+  }
+  return out;
+}
+
+/// x [4, 8] -> fc1 [8, 6] -> relu -> fc2 [6, 3].
+Graph perceptron() {
+  auto document = parse_json("spec.json", R"({"inputs": [{"name": "x", "shape": [4, 8]}],
+    "nodes": [{"op": "linear", "id": "h", "module": "fc1"}, {"op": "relu", "id": "r"},
+              {"op": "linear", "id": "y", "module": "fc2"}]})");
+  EXPECT_TRUE(document.ok()) << document.status().text();
+  const auto shared = std::make_shared<const JsonDocument>(std::move(*document));
+  const MemoryWeights weights({{"fc1/kernel", ramp({8, 6}, 0.13f)}, {"fc2/kernel", ramp({6, 3}, 0.29f)}});
+  auto model = read_spec_model(shared, shared->root, weights, {});
+  EXPECT_TRUE(model.ok()) << model.status().text();
+  return std::move(model->graph);
+}
+
+RuleList rules(const std::string& text) {
+  auto list = parse_rules("rules.json", text);
+  EXPECT_TRUE(list.ok()) << list.status().text();
+  return std::move(*list);
+}
+
+int count_ops(const Graph& graph, const std::string& op) {
+  return static_cast<int>(
+      std::count_if(graph.nodes.begin(), graph.nodes.end(), [&](const Node& node) { return node.op == op; }));
+}
+
+HostTensor output_of(const Graph& graph) {
+  auto outputs = run_reference(graph, {ramp({4, 8}, 0.31f)});
+  EXPECT_TRUE(outputs.ok()) << outputs.status().text();
+  return outputs.ok() ? outputs->at(0) : HostTensor();
+}
+
+TEST(Quantize, OpsWithoutARuleOrWithoutAWeightTypeAreLeftAlone) {
+  const Graph graph = perceptron();
+  for (const char* text : {"[]", R"([{"module_path": "other", "weight_qtype": "int8"}])", R"([{"act_qtype": "int8"}])",
+                           R"([{"op_names": ["einsum"], "weight_qtype": "int8"}])"}) {
+    const auto quantized = quantize(graph, rules(text));
+    ASSERT_TRUE(quantized.ok()) << quantized.status().text();
+    EXPECT_TRUE(quantized->ops.empty()) << text;
+    EXPECT_EQ(output_of(quantized->graph), output_of(graph)) << text;
+  }
+}
+
+TEST(Quantize, IntegerProductsCarryScalesAndNoFloatWeights) {
+  const auto quantized = quantize(perceptron(), rules(R"([{"weight_qtype": "int4", "act_qtype": "int8"}])"));
+  ASSERT_TRUE(quantized.ok()) << quantized.status().text();
+  EXPECT_TRUE(verify(quantized->graph).ok()) << verify(quantized->graph).text();
+  ASSERT_EQ(quantized->ops.size(), 2u);
+  for (const OpReport& op : quantized->ops) {
+    EXPECT_TRUE(op.integer_path);
+    EXPECT_TRUE(op.rhs->weight);
+    EXPECT_FALSE(op.lhs->is_static);
+    EXPECT_EQ(quantized->graph[op.rhs->values].type.type, ValueType::kI4);
+  }
+  EXPECT_FALSE(quantized->graph.find("fc1/kernel").valid());
+  EXPECT_TRUE(quantized->graph.find("fc1/kernel.qvalue").valid());
+  const Node& product =
+      quantized->graph.nodes[static_cast<size_t>(quantized->graph.producer(quantized->ops[0].result))];
+  EXPECT_EQ(product.as<DotGeneralAttrs>().accumulator, ValueType::kI32);
+  EXPECT_EQ(product.origin.module_path, "fc1");
+}
+
+TEST(Quantize, TheResultKeepsItsName) {
+  const auto quantized = quantize(perceptron(), rules(R"([{"weight_qtype": "int8"}])"));
+  ASSERT_TRUE(quantized.ok());
+  EXPECT_EQ(quantized->graph[quantized->graph.outputs[0]].name, "y");
+}
+
+TEST(Quantize, QuantizingTwiceChangesNothing) {
+  const RuleList list = rules(R"([{"weight_qtype": "int8", "act_qtype": "int8"}])");
+  const auto once = quantize(perceptron(), list);
+  ASSERT_TRUE(once.ok());
+  const auto twice = quantize(once->graph, list);
+  ASSERT_TRUE(twice.ok()) << twice.status().text();
+  EXPECT_TRUE(twice->ops.empty());
+  EXPECT_EQ(output_of(twice->graph), output_of(once->graph));
+}
+
+TEST(Quantize, AnActivationThatTwoOpsReadIsQuantizedOnce) {
+  auto document = parse_json("spec.json", R"({"inputs": [{"name": "x", "shape": [4, 8]}],
+    "nodes": [{"op": "linear", "id": "q", "module": "q", "inputs": ["x"]},
+              {"op": "linear", "id": "k", "module": "k", "inputs": ["x"]}], "outputs": ["q", "k"]})");
+  const auto shared = std::make_shared<const JsonDocument>(std::move(*document));
+  const MemoryWeights weights({{"q/kernel", ramp({8, 6}, 0.13f)}, {"k/kernel", ramp({8, 6}, 0.29f)}});
+  const auto model = read_spec_model(shared, shared->root, weights, {});
+  ASSERT_TRUE(model.ok()) << model.status().text();
+  const auto quantized = quantize(model->graph, rules(R"([{"weight_qtype": "int8", "act_qtype": "int8"}])"));
+  ASSERT_TRUE(quantized.ok());
+  EXPECT_EQ(count_ops(quantized->graph, "reduce"), 1);
+  EXPECT_EQ(quantized->ops[0].lhs->values, quantized->ops[1].lhs->values);
+}
+
+TEST(Quantize, StaticActivationsNeedStatistics) {
+  const RuleList list = rules(R"([{"weight_qtype": "int8", "act_qtype": "int8", "act_static_scale": true}])");
+  const auto without = quantize(perceptron(), list);
+  EXPECT_THAT(without.status().text(), HasSubstr("fc1/dot_general0_lhs: no statistics for a static activation"));
+  EXPECT_THAT(without.status().text(), HasSubstr("fc2/dot_general0_lhs: no statistics for a static activation"));
+
+  ReferenceExecutor executor;
+  const auto stats =
+      calibrate(perceptron(), list, batches_of({{ramp({4, 8}, 0.31f)}, {ramp({4, 8}, 0.17f)}}), executor);
+  ASSERT_TRUE(stats.ok()) << stats.status().text();
+  QuantizeOptions options;
+  options.statistics = &*stats;
+  const auto with = quantize(perceptron(), list, options);
+  ASSERT_TRUE(with.ok()) << with.status().text();
+  EXPECT_EQ(count_ops(with->graph, "reduce"), 0);
+  EXPECT_TRUE(with->graph.find("fc2/dot_general0_lhs_scale").valid());
+}
+
+TEST(Quantize, StatisticsOfTheOtherKindOrOfAnotherRuleListAreRefused) {
+  const RuleList absmax = rules(R"([{"weight_qtype": "int8", "act_qtype": "int8", "act_static_scale": true}])");
+  const RuleList minmax = rules(
+      R"([{"weight_qtype": "int8", "act_qtype": "int8", "act_static_scale": true, "act_calibration_method": "minmax"}])");
+  ReferenceExecutor executor;
+  const auto stats = calibrate(perceptron(), absmax, batches_of({{ramp({4, 8}, 0.31f)}}), executor);
+  ASSERT_TRUE(stats.ok());
+  QuantizeOptions options;
+  options.statistics = &*stats;
+  EXPECT_THAT(quantize(perceptron(), minmax, options).status().text(), HasSubstr("the statistics are a largest value"));
+  const RuleList dynamic = rules(R"([{"weight_qtype": "int8", "act_qtype": "int8"}])");
+  EXPECT_THAT(quantize(perceptron(), dynamic, options).status().text(),
+              HasSubstr("statistics that no static activation has"));
+  options.allow_extra_params = true;
+  EXPECT_TRUE(quantize(perceptron(), dynamic, options).ok());
+}
+
+TEST(Quantize, CalibrationOnTheFloatModelDiffersFromThatOnTheQuantizedOne) {
+  const RuleList list = rules(R"([{"weight_qtype": "int2", "act_qtype": "int8", "act_static_scale": true}])");
+  ReferenceExecutor executor;
+  CalibrateOptions as_float;
+  as_float.forward = CalibrationForward::kFloat;
+  size_t steps = 0;
+  as_float.progress = [&](size_t done, size_t total) { steps = done * 10 + total; };
+  const Batches batches = batches_of({{ramp({4, 8}, 0.31f)}});
+  const auto quantized = calibrate(perceptron(), list, batches, executor);
+  const auto floats = calibrate(perceptron(), list, batches, executor, as_float);
+  ASSERT_TRUE(quantized.ok() && floats.ok());
+  EXPECT_EQ(steps, 11u);
+  EXPECT_EQ(quantized->at("fc1/dot_general0_lhs").sums.absmax, floats->at("fc1/dot_general0_lhs").sums.absmax);
+  EXPECT_NE(quantized->at("fc2/dot_general0_lhs").sums.absmax, floats->at("fc2/dot_general0_lhs").sums.absmax);
+}
+
+TEST(Quantize, WeightsThatAreQuantizedAlreadyAreUsedAsTheyAre) {
+  const RuleList list = rules(R"([{"weight_qtype": "int8", "act_qtype": "int8"}])");
+  const Graph graph = perceptron();
+  const auto plain = quantize(graph, list);
+  ASSERT_TRUE(plain.ok());
+  QuantizeOptions options;
+  const HostTensor& values = *plain->graph[plain->graph.find("fc1/kernel.qvalue")].data;
+  const HostTensor& scale = *plain->graph[plain->graph.find("fc1/kernel.scale")].data;
+  options.params["fc1/kernel"] = {nullptr, values, scale, std::nullopt};
+  auto given = quantize(graph, list, options);
+  ASSERT_TRUE(given.ok()) << given.status().text();
+  EXPECT_EQ(output_of(given->graph), output_of(plain->graph));
+
+  options.params["fc9/kernel"] = options.params["fc1/kernel"];
+  EXPECT_THAT(quantize(graph, list, options).status().text(),
+              HasSubstr("fc9/kernel: a quantized parameter that no quantized op reads"));
+  options.allow_extra_params = true;
+  EXPECT_TRUE(quantize(graph, list, options).ok());
+}
+
+TEST(Quantize, GivenWeightsMustBeWhatTheRuleAsksFor) {
+  const RuleList list = rules(R"([{"weight_qtype": "int4"}])");
+  const auto problem = [&](HostTensor values, HostTensor scale, std::optional<HostTensor> zero_point = std::nullopt) {
+    QuantizeOptions options;
+    options.params["fc1/kernel"] = {nullptr, std::move(values), std::move(scale), std::move(zero_point)};
+    return quantize(perceptron(), list, options).status().text();
+  };
+  const HostTensor scale(ValueType::kF32, {1, 6});
+  EXPECT_THAT(problem(HostTensor(ValueType::kI8, {8, 6}), scale), HasSubstr("is int8, the rule says int4"));
+  EXPECT_THAT(problem(HostTensor(ValueType::kI4, {8, 5}), scale), HasSubstr("has shape 8x5, the weight 8x6"));
+  EXPECT_THAT(problem(HostTensor(ValueType::kI4, {8, 6}), HostTensor(ValueType::kF32, {2, 6})),
+              HasSubstr("has a scale of shape 2x6 without zero points, the rule asks for a scale of shape 1x6"));
+  EXPECT_THAT(problem(HostTensor(ValueType::kI4, {8, 6}), scale, HostTensor(ValueType::kI4, {1, 6})),
+              HasSubstr("with zero points, the rule asks for"));
+}
+
+TEST(Quantize, WeightsWithNanOrInfinityAreRefused) {
+  Graph graph = perceptron();
+  auto spoiled = std::make_shared<HostTensor>(*graph[graph.find("fc2/kernel")].data);
+  spoiled->as<float>()[4] = NAN;
+  graph[graph.find("fc2/kernel")].data = spoiled;
+  const auto quantized = quantize(graph, rules(R"([{"weight_qtype": "int8"}])"));
+  EXPECT_THAT(quantized.status().text(), HasSubstr("fc2/kernel: element 4 of the weight is NaN"));
+}
+
+TEST(Quantize, ProblemsOfAllOpsAreReportedTogether) {
+  const auto quantized =
+      quantize(perceptron(), rules(R"([{"module_path": "fc1", "weight_qtype": "int8", "tile_size": 3},
+                              {"weight_qtype": "nf4", "weight_calibration_method": "minmax"}])"));
+  EXPECT_THAT(quantized.status().text(), HasSubstr("h: tile_size: tile size 3 does not divide axis 0 of shape 8x6"));
+  EXPECT_THAT(quantized.status().text(), HasSubstr("y: weight_calibration_method: nf4 has no zero point"));
+}
+
+TEST(Quantize, TilesBelow128AreDequantizedFirstAndOthersSummedApart) {
+  const auto small =
+      quantize(perceptron(), rules(R"([{"weight_qtype": "int8", "act_qtype": "int8", "tile_size": 2}])"));
+  ASSERT_TRUE(small.ok()) << small.status().text();
+  EXPECT_FALSE(small->ops[0].integer_path);
+  const auto whole =
+      quantize(perceptron(), rules(R"([{"weight_qtype": "int8", "act_qtype": "int8", "tile_size": 1.0}])"));
+  ASSERT_TRUE(whole.ok()) << whole.status().text();
+  EXPECT_TRUE(whole->ops[0].integer_path);
+}
+
+TEST(Statistics, DamagedFilesAreRefusedWithTheirPlace) {
+  const auto problem = [](const std::string& text) {
+    const auto stats = parse_statistics("s.json", text);
+    return stats.ok() ? "" : stats.status().text();
+  };
+  EXPECT_THAT(problem("[]"), HasSubstr("s.json:1:1: expected an object of statistics"));
+  EXPECT_THAT(problem(R"({"a": {"count": 0, "sum_of_absmax": {"shape": [1], "values": [1]}}})"), HasSubstr("count"));
+  EXPECT_THAT(problem(R"({"a": {"count": 1}})"), HasSubstr("needs either sum_of_absmax"));
+  EXPECT_THAT(problem(R"({"a": {"count": 1, "sum_of_absmax": {"shape": [2], "values": [1]}}})"),
+              HasSubstr("1 values for the shape 2"));
+  EXPECT_THAT(problem(R"({"a": {"count": 1, "sum_of_absmax": {"shape": [99999999999, 99999999999], "values": []}}})"),
+              HasSubstr("2^40"));
+  EXPECT_THAT(problem(R"({"a": {"count": 1, "sum_of_absmax": {"shape": [1], "values": [1e300]}}})"),
+              HasSubstr("float32"));
+  EXPECT_THAT(problem(R"({"a": {"count": 1, "sum_of_max": {"shape": [1], "values": [1]}}})"),
+              HasSubstr("needs either"));
+  EXPECT_THAT(problem(R"({"a": {"count": 1, "sum": 3}})"), HasSubstr("unknown field 'sum'"));
+}
+
+TEST(Statistics, WhatIsWrittenReadsBackExactly) {
+  QuantStats stats;
+  stats["fc/dot_general0_lhs"] = {3, {HostTensor::of<float>(ValueType::kF32, {1, 2}, {0.1f, 1e-30f}), {}, {}}};
+  stats["dot_general0_rhs"] = {1,
+                               {{},
+                                HostTensor::of<float>(ValueType::kF32, {1}, {-3.f}),
+                                HostTensor::of<float>(ValueType::kF32, {1}, {16777217.f})}};
+  const auto again = parse_statistics("s.json", write_statistics(stats));
+  ASSERT_TRUE(again.ok()) << again.status().text();
+  EXPECT_EQ(again->at("fc/dot_general0_lhs").count, 3);
+  EXPECT_EQ(again->at("fc/dot_general0_lhs").sums.absmax, stats["fc/dot_general0_lhs"].sums.absmax);
+  EXPECT_EQ(again->at("dot_general0_rhs").sums.lo, stats["dot_general0_rhs"].sums.lo);
+  EXPECT_EQ(again->at("dot_general0_rhs").sums.hi, stats["dot_general0_rhs"].sums.hi);
+}
+
+}  // namespace
+}  // namespace qlathe
