@@ -6,6 +6,7 @@
 #include "frontend/ops/movement.h"
 #include "schedule/lower/operands.h"
 #include "schedule/lower/rows.h"
+#include "schedule/lower/strided_copy.h"
 
 namespace qlathe {
 namespace {
@@ -35,10 +36,10 @@ struct Source {
 
 Source source_of(const PadAxis& axis, PadMode mode, const Expr& i) {
   if (axis.plain()) return {i, Expr()};
-  const auto extent = static_cast<int32_t>(axis.extent), step = static_cast<int32_t>(axis.interior + 1);
+  const auto extent = static_cast<int32_t>(axis.extent);
   const Expr p = i - static_cast<int32_t>(axis.lo);
   const bool below = axis.lo > 0;
-  const bool above = axis.result > axis.lo + (axis.extent - 1) * step + 1;
+  const bool above = axis.result > axis.lo + axis.extent;
   const auto clamped = [&](Expr e) {
     if (below) e = Halide::max(e, 0);
     if (above) e = Halide::min(e, extent - 1);
@@ -49,9 +50,8 @@ Source source_of(const PadAxis& axis, PadMode mode, const Expr& i) {
       Expr inside;
       const auto require = [&](const Expr& condition) { inside = inside.defined() ? inside && condition : condition; };
       if (below) require(p >= 0);
-      if (above) require(p <= (extent - 1) * step);
-      if (step > 1) require(p % step == 0);
-      return {clamped(step > 1 ? p / step : Halide::likely(p)), inside};
+      if (above) require(p < extent);
+      return {clamped(Halide::likely(p)), inside};
     }
     case PadMode::kEdge:
       return {clamped(Halide::likely(p)), Expr()};
@@ -66,6 +66,41 @@ Source source_of(const PadAxis& axis, PadMode mode, const Expr& i) {
     }
   }
   internal_error(__FILE__, __LINE__, "a pad mode", std::to_string(static_cast<int>(mode)));
+}
+
+/// Two calls: the whole result is filled, then the operand's elements go to their places. For padding of the last axis
+/// and between elements, where one loop would have to choose between the two for every element.
+Result<NodeLowering> fill_and_copy(const LoweringContext& context, const PadAttrs& attrs) {
+  const Shape &from = context.in(0).shape(), &to = context.out().shape();
+  const TensorId result = context.node.outputs[0];
+  const std::vector<int64_t> from_strides = row_major_strides(from), to_strides = row_major_strides(to);
+  std::vector<CopyAxis> fill, copy;
+  const Shape value_shape = context.has(1) ? padded_shape(context.in(1).shape(), to.size()) : Shape(to.size(), 1);
+  const std::vector<int64_t> value_strides = row_major_strides(value_shape);
+  int64_t from_offset = 0, to_offset = 0;
+  bool any = true;
+  for (size_t d = 0; d < to.size(); d++) {
+    fill.push_back({to[d], value_shape[d] > 1 ? value_strides[d] : 0, to_strides[d]});
+    // Element k goes to lo + k * step; those in [0, extent of the result) are copied.
+    const int64_t step = 1 + (attrs.interior.empty() ? 0 : attrs.interior[d]), lo = attrs.lo[d];
+    const int64_t first = lo < 0 ? (-lo + step - 1) / step : 0;
+    const int64_t room = to[d] - 1 - lo;
+    const int64_t last = room < 0 ? -1 : std::min(from[d] - 1, room / step);
+    any = any && first <= last;
+    copy.push_back({last - first + 1, from_strides[d], to_strides[d] * step});
+    from_offset += first * from_strides[d];
+    to_offset += (lo + first * step) * to_strides[d];
+  }
+  NodeLowering out;
+  QL_ASSIGN(LoweredCall filled, lower_strided_copy(context, "fill", context.has(1) ? context.node.inputs[1] : kNone, 0,
+                                                   result, 0, std::move(fill)));
+  out.calls.push_back(std::move(filled));
+  if (any) {
+    QL_ASSIGN(LoweredCall copied, lower_strided_copy(context, "pad", context.node.inputs[0], from_offset, result,
+                                                     to_offset, std::move(copy)));
+    out.calls.push_back(std::move(copied));
+  }
+  return out;
 }
 
 Result<NodeLowering> lower_pad(const LoweringContext& context) {
@@ -93,6 +128,10 @@ Result<NodeLowering> lower_pad(const LoweringContext& context) {
       axes.push_back(all[d]);
       value_extents.push_back(value_extent);
     }
+  }
+  const bool between = std::any_of(axes.begin(), axes.end(), [](const PadAxis& axis) { return axis.interior > 0; });
+  if (attrs.mode == PadMode::kConstant && !all.empty() && !to.empty() && (between || !axes.back().plain())) {
+    return fill_and_copy(context, attrs);
   }
   for (const PadAxis& axis : axes)
     result.push_back(axis.result);
@@ -136,10 +175,9 @@ Result<NodeLowering> lower_pad(const LoweringContext& context) {
   auto pipeline = std::make_shared<KernelPipeline>();
   pipeline->name = "pad";
   LoweredCall call;
-  // Where the vectorized axis itself is padded, its indices are vectors too.
-  const bool vector_index = !axes.back().plain();
-  const int bits = 8 * storage_bytes(type);
-  const int lanes = context.target.vectorize ? context.target.lanes(vector_index ? std::max(32, bits) : bits) : 1;
+  // Reflections along the last axis go element by element.
+  const bool vectorize = context.target.vectorize && axes.back().plain();
+  const int lanes = vectorize ? context.target.lanes(8 * storage_bytes(type)) : 1;
   schedule_rows(out, vars, result, lanes, *pipeline, call);
   pipeline->inputs = bindings.inputs();
   pipeline->outputs = {{out, dense_dims(innermost_first_extents(result)), storage_bytes(type)}};

@@ -97,7 +97,10 @@ Result<NodeLowering> lower_pool(const LoweringContext& context) {
   const int most = context.target.vectorize ? context.target.lanes(bits) : 1;
   // The axis of the vectors: `across` is the axis number in the result.
   size_t across = spatial + 1;
-  if (result.shape()[across] < 4 && spatial > 0 && !last_padded && result.shape()[spatial] > 4) across = spatial;
+  if (result.shape()[across] < 4 && spatial > 0 && !last_padded && result.shape()[spatial] > 4 &&
+      attrs.windows[spatial - 1].stride == 1 && x.shape().back() == 1) {
+    across = spatial;
+  }
   const int64_t inner = result.shape()[across];
   const int lanes = vector_lanes(most, inner);
   int64_t vectors = 1;

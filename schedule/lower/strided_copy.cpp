@@ -1,12 +1,53 @@
 #include "schedule/lower/strided_copy.h"
 
 #include <algorithm>
+#include <cstdlib>
 
 #include "schedule/kernel.h"
 #include "schedule/lower/rows.h"
 #include "schedule/lower/value.h"
 
 namespace qlathe {
+namespace {
+
+/// The side of a block: divides the extent, at most 16; 1 if there is none worth it.
+int32_t block_side(int64_t extent) {
+  for (const int32_t side : {16, 8, 4}) {
+    if (extent % side == 0) return side;
+  }
+  return 1;
+}
+
+/// A transposition: blocks of the result's last axis and the axis that is contiguous in the operand.
+bool schedule_blocks(Halide::Func out, const std::vector<Halide::Var>& vars, const std::vector<CopyAxis>& axes,
+                     KernelPipeline& pipeline, LoweredCall& call) {
+  size_t across = axes.size();
+  for (size_t d = 0; d + 1 < axes.size(); d++) {
+    if (axes[d].from == 1) across = d;
+  }
+  if (across == axes.size() || axes.back().to != 1) return false;
+  const int32_t a = block_side(axes.back().extent), b = block_side(axes[across].extent);
+  if (a == 1 || b == 1) return false;
+  const Halide::Var column("column"), row("row"), x("x"), y("y");
+  const Halide::TailStrategy exact = Halide::TailStrategy::RoundUp;
+  out.split(vars.back(), column, x, a, exact).split(vars[across], row, y, b, exact);
+  std::vector<Halide::VarOrRVar> order = {x, y, column};
+  int64_t rows = axes[across].extent / b;
+  for (size_t d = axes.size() - 1; d-- > 0;)
+    order.emplace_back(d == across ? row : vars[d]);
+  out.reorder(order);
+  const Halide::Var outermost = across == 0 ? row : vars[0];
+  if (across != 0) rows = axes[0].extent;
+  int64_t elements = 1;
+  for (const CopyAxis& axis : axes)
+    elements *= axis.extent;
+  pipeline.row_loop = outermost.name();
+  pipeline.row_extent = static_cast<int32_t>(rows);
+  call.min_rows_per_task = static_cast<int32_t>(std::max<int64_t>(1, kElementsPerTask * rows / elements));
+  return true;
+}
+
+}  // namespace
 
 std::vector<CopyAxis> merge_copy_axes(const std::vector<CopyAxis>& axes) {
   std::vector<CopyAxis> out;
@@ -24,7 +65,8 @@ std::vector<CopyAxis> merge_copy_axes(const std::vector<CopyAxis>& axes) {
 Result<LoweredCall> lower_strided_copy(const LoweringContext& context, const std::string& what, TensorId from,
                                        int64_t from_offset, TensorId to, int64_t to_offset,
                                        std::vector<CopyAxis> axes) {
-  const ValueType type = context.graph[from].type.type;
+  const ValueType type = context.graph[to].type.type;
+  const bool fill = !from.valid();
   const int64_t bytes = storage_bytes(type);
   axes = merge_copy_axes(axes);
   if (axes.empty()) axes.push_back({1, 1, 1});
@@ -48,16 +90,25 @@ Result<LoweredCall> lower_strided_copy(const LoweringContext& context, const std
     key += ";" + std::to_string(extent) + ":" + std::to_string(axes[d].from) + ":" + std::to_string(axes[d].to);
   }
   Halide::Func out("out");
-  out(innermost_first(vars)) = x(index);
+  out(innermost_first(vars)) = fill ? Halide::Internal::make_zero(storage_type(type)) : Halide::Expr(x(index));
 
   auto pipeline = std::make_shared<KernelPipeline>();
   pipeline->name = what;
   LoweredCall call;
-  const int lanes = context.target.vectorize ? context.target.lanes(static_cast<int>(8 * bytes)) : 1;
-  schedule_rows(out, vars, extents, lanes, *pipeline, call);
-  pipeline->inputs = {{x, x_dims, static_cast<int32_t>(bytes)}};
+  // Strided vectors would become shuffles of many registers, or inserts: elements are copied one by one, in square
+  // blocks that use whole cache lines of both sides.
+  const bool dense = (fill || std::abs(axes.back().from) <= 1) && axes.back().to == 1;
+  const bool vectorize = context.target.vectorize && dense;
+  if (dense || !schedule_blocks(out, vars, axes, *pipeline, call)) {
+    schedule_rows(out, vars, extents, vectorize ? context.target.lanes(static_cast<int>(8 * bytes)) : 1, *pipeline,
+                  call);
+  }
+  if (!fill) {
+    pipeline->inputs = {{x, x_dims, static_cast<int32_t>(bytes)}};
+    call.operands.push_back(KernelOperand::of(from, from_offset * bytes));
+  }
   pipeline->outputs = {{out, out_dims, static_cast<int32_t>(bytes)}};
-  call.operands = {KernelOperand::of(from, from_offset * bytes), KernelOperand::of(to, to_offset * bytes)};
+  call.operands.push_back(KernelOperand::of(to, to_offset * bytes));
   call.key = key;
   call.description = what + " " + to_string(context.graph[to].shape()) + " " + name(type);
   call.pipeline = std::move(pipeline);

@@ -94,15 +94,21 @@ void expect_reference(const std::vector<NodeCase>& cases, const std::string& tar
   const Target* target = TargetRegistry::find(target_name);
   ASSERT_NE(target, nullptr);
   if (!host_can_run(*target)) GTEST_SKIP() << "this machine does not run " << target_name;
-  const auto loaded = load_nodes(cases, *target);
-  ASSERT_TRUE(loaded.ok()) << loaded.status().text();
-  for (size_t i = 0; i < cases.size(); i++) {
-    const auto expected = run_reference(cases[i].graph, cases[i].inputs);
-    ASSERT_TRUE(expected.ok()) << expected.status().text();
-    const BoundNode bound(cases[i], (*loaded)[i]);
-    bound.run_in_parts();
-    EXPECT_TRUE(same_bits(with_one_nan(bound.result()), with_one_nan((*expected)[0])))
-        << cases[i].label << " on " << target_name;
+  std::vector<HostTensor> expected;
+  for (const NodeCase& c : cases) {
+    auto results = run_reference(c.graph, c.inputs);
+    ASSERT_TRUE(results.ok()) << results.status().text();
+    expected.push_back(with_one_nan(std::move((*results)[0])));
+  }
+  for (const bool printed : {false, true}) {
+    const auto loaded = printed ? load_printed(cases, *target) : load_nodes(cases, *target);
+    ASSERT_TRUE(loaded.ok()) << loaded.status().text();
+    for (size_t i = 0; i < cases.size(); i++) {
+      const BoundNode bound(cases[i], (*loaded)[i]);
+      bound.run_in_parts();
+      EXPECT_TRUE(same_bits(with_one_nan(bound.result()), expected[i]))
+          << cases[i].label << " on " << target_name << (printed ? " as C++" : " as object");
+    }
   }
 }
 

@@ -38,6 +38,9 @@ PointwiseStep step(std::string op, std::vector<int64_t> operands = {}, ValueType
 /// on memory that ends at a guard page, and gives what the reference gives: every bit, NaN equal to NaN of any payload.
 void expect_reference(const std::vector<NodeCase>& cases, const std::string& target);
 
+/// The same kernels printed as C++ and compiled with the target's flags.
+Result<std::vector<LoadedNode>> load_printed(const std::vector<NodeCase>& cases, const Target& target);
+
 class LoweringOn : public ::testing::TestWithParam<const char*> {};
 
 }  // namespace qlathe::testing
