@@ -165,8 +165,10 @@ class Parser {
 
   TensorId new_tensor(const std::string& name, size_t offset) {
     const TensorId id{static_cast<int32_t>(graph_.tensors.size())};
-    if (!names_.emplace(name, id).second)
+    if (!names_.emplace(name, id).second) {
       note(offset, "", "the tensor " + in_quotes("%" + name) + " stands here again");
+      throw Stop();  // or one array could be loaded any number of times
+    }
     graph_.tensors.push_back({name, {}, std::nullopt, nullptr});
     return id;
   }

@@ -69,12 +69,39 @@ std::optional<TensorId> SpecBuilder::constant(const std::string& array, const Pl
   Result<HostTensor> tensor = load();
   std::optional<TensorId> id;
   if (tensor.ok()) {
-    id = graph.add_constant(array, *std::move(tensor));
+    id = new_constant(array, *std::move(tensor));
   } else {
     problems.merge(tensor.status().at(place));
   }
   constants_.emplace(array, id);
   return id;
+}
+
+TensorId SpecBuilder::find(const std::string& name) const {
+  const auto found = names_.find(name);
+  return found == names_.end() ? kNone : found->second;
+}
+
+TensorId SpecBuilder::new_tensor(const std::string& wanted, TensorType type) {
+  std::string unique = wanted;
+  while (names_.contains(unique))
+    unique = wanted + "_" + std::to_string(++suffixes_[wanted]);
+  const TensorId id{static_cast<int32_t>(graph.tensors.size())};
+  names_.emplace(unique, id);
+  graph.tensors.push_back({std::move(unique), std::move(type), std::nullopt, nullptr});
+  return id;
+}
+
+TensorId SpecBuilder::new_constant(const std::string& wanted, HostTensor data) {
+  const TensorId id = new_tensor(wanted, {data.type(), data.shape()});
+  graph[id].data = std::make_shared<const HostTensor>(std::move(data));
+  return id;
+}
+
+bool SpecBuilder::account(size_t bytes) {
+  constexpr size_t kMaxMade = size_t{8} << 30;
+  made_bytes_ += bytes;
+  return made_bytes_ <= kMaxMade;
 }
 
 void SpecNode::problem(const std::string& field, std::string message, std::string remedy) {
@@ -146,7 +173,7 @@ std::optional<TensorId> SpecNode::weight(const std::string& parameter) {
   }
   // Quantized already: the constant with its parameters, and a node that gives the real values.
   const std::string qvalue = name + ".qvalue", scale = name + ".scale", zero_point = name + ".zero_point";
-  if (const TensorId made = builder.graph.find(name); made.valid()) return made;  // a module that is used twice
+  if (const TensorId made = builder.find(name); made.valid()) return made;  // a module that is used twice
   if (!builder.weights.has(scale)) {
     problem(parameter, "the weights have " + in_quotes(qvalue) + " and no " + in_quotes(scale));
     return std::nullopt;
@@ -185,40 +212,45 @@ std::optional<TensorId> SpecNode::weight(const std::string& parameter) {
   step.type = is_float(type_of(*s).type) ? type_of(*s).type : ValueType::kF32;
   auto attrs = std::make_shared<PointwiseAttrs>();
   attrs->steps = {step};
-  const auto real = add("pointwise", operands, attrs, "/" + parameter);
-  if (real) builder.graph[*real].name = name;
-  return real;
+  return add_named("pointwise", operands, attrs, name, "");
 }
 
 std::optional<TensorId> SpecNode::add(const std::string& op_name, std::vector<TensorId> operands,
                                       std::shared_ptr<const OpAttrs> attrs, const std::string& suffix,
                                       const std::string& rule_op) {
+  return add_named(op_name, std::move(operands), std::move(attrs), id + suffix, rule_op);
+}
+
+std::optional<TensorId> SpecNode::add_named(const std::string& op_name, std::vector<TensorId> operands,
+                                            std::shared_ptr<const OpAttrs> attrs, const std::string& result_name,
+                                            const std::string& rule_op) {
   if (!ok()) return std::nullopt;
-  QL_CHECK(OpRegistry::find(op_name) != nullptr, op_name);
-  Origin origin{id, module, rule_op, builder.document.position(fields.value().offset())};
-  Result<std::vector<TensorId>> made =
-      builder.graph.add_node(op_name, std::move(operands), std::move(attrs), std::move(origin));
-  if (!made.ok()) {
-    fields.fail();
-    builder.problems.merge(made.status().at(builder.document.place(fields.value(), id)));
+  if (builder.graph.nodes.size() >= SpecBuilder::kMaxGraphNodes) {
+    problem("", "makes a graph of more than " + std::to_string(SpecBuilder::kMaxGraphNodes) + " nodes");
     return std::nullopt;
   }
-  QL_CHECK(made->size() == 1, op_name);
-  const TensorId out = made->front();
-  // add_node named the tensor after the origin, which several nodes share.
-  const std::string wanted = id + suffix;
-  if (builder.graph[out].name != wanted) {
-    builder.graph[out].name.clear();
-    std::string unique = wanted;
-    for (int n = 1; builder.graph.find(unique).valid(); ++n)
-      unique = wanted + "_" + std::to_string(n);
-    builder.graph[out].name = unique;
+  QL_CHECK(OpRegistry::find(op_name) != nullptr, op_name);
+  Node node{op_name, std::move(operands), {}, std::move(attrs), {}};
+  node.origin = {id, module, rule_op, builder.document.position(fields.value().offset())};
+  Result<std::vector<TensorType>> types = infer_types(builder.graph, node);
+  if (!types.ok()) {
+    fields.fail();
+    builder.problems.merge(types.status().at(builder.document.place(fields.value(), id)));
+    return std::nullopt;
   }
-  return out;
+  QL_CHECK(types->size() == 1, op_name);
+  node.outputs = {builder.new_tensor(result_name, types->front())};
+  builder.graph.nodes.push_back(std::move(node));
+  return builder.graph.nodes.back().outputs[0];
 }
 
 TensorId SpecNode::constant(const std::string& suffix, HostTensor data) {
-  return builder.graph.add_constant(id + suffix, std::move(data));
+  return derived_constant(id + suffix, std::move(data));
+}
+
+TensorId SpecNode::derived_constant(const std::string& name, HostTensor data) {
+  if (!builder.account(data.byte_size())) problem("", "makes constants that are too large together");
+  return builder.new_constant(name, std::move(data));
 }
 
 const SpecOp* SpecOps::find(const std::string& name) {

@@ -40,8 +40,23 @@ class SpecBuilder {
   std::optional<TensorId> constant(const std::string& array, const Place& place);
   bool is_used(const std::string& array) const { return constants_.contains(array); }
 
+  /// The tensor of that name in the graph, kNone without one.
+  TensorId find(const std::string& name) const;
+  /// A tensor of a name like `wanted` that is still free. (Graph::add_tensor searches all names, which a hostile file
+  /// could make many of.)
+  TensorId new_tensor(const std::string& wanted, TensorType type);
+  TensorId new_constant(const std::string& wanted, HostTensor data);
+  /// Counts bytes of constants that are made here and in no file; false beyond what a real model needs.
+  bool account(size_t bytes);
+
+  /// A node of the spec becomes few of the graph, but a split has many results.
+  static constexpr size_t kMaxGraphNodes = 200000;
+
  private:
   std::map<std::string, std::optional<TensorId>> constants_;
+  std::map<std::string, TensorId> names_;
+  std::map<std::string, int> suffixes_;  // the last number tried behind a name
+  size_t made_bytes_ = 0;
 };
 
 /// One node of the spec: its fields, operands and where its results go. Every reader function of an op gets one.
@@ -80,12 +95,17 @@ class SpecNode {
   std::optional<TensorId> add(const std::string& op_name, std::vector<TensorId> operands,
                               std::shared_ptr<const OpAttrs> attrs, const std::string& suffix = "",
                               const std::string& rule_op = "");
+  /// A constant that belongs to this node; a problem where a hostile file makes too many.
   TensorId constant(const std::string& suffix, HostTensor data);
+  TensorId derived_constant(const std::string& name, HostTensor data);
 
   void result(std::optional<TensorId> tensor) { results.push_back(tensor); }
   std::vector<std::optional<TensorId>> results;
 
  private:
+  std::optional<TensorId> add_named(const std::string& op_name, std::vector<TensorId> operands,
+                                    std::shared_ptr<const OpAttrs> attrs, const std::string& result_name,
+                                    const std::string& rule_op);
   std::string array_name(const std::string& parameter);
 };
 

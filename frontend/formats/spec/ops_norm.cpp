@@ -94,10 +94,12 @@ void read_batch_norm(SpecNode& node) {
     return node.result(std::nullopt);
   }
   const int64_t channels = x.back();
-  const auto scale = channel_values(node, "scale", channels, 1.0f), bias = channel_values(node, "bias", channels, 0.0f),
-             mean = channel_values(node, "mean", channels, std::nullopt),
+  // The arrays first: they bound the number of channels by what a file really holds.
+  const auto mean = channel_values(node, "mean", channels, std::nullopt),
              var = channel_values(node, "var", channels, std::nullopt);
-  if (!scale || !bias || !mean || !var || !node.ok()) return node.result(std::nullopt);
+  if (!mean || !var) return node.result(std::nullopt);
+  const auto scale = channel_values(node, "scale", channels, 1.0f), bias = channel_values(node, "bias", channels, 0.0f);
+  if (!scale || !bias || !node.ok()) return node.result(std::nullopt);
   const auto n = static_cast<size_t>(channels);
   std::vector<float> factor(n);
   for (size_t c = 0; c < n; ++c) {
@@ -133,7 +135,7 @@ void read_batch_norm(SpecNode& node) {
   auto weights = kernel.as<float>();
   for (size_t i = 0; i < weights.size(); ++i)
     weights[i] *= factor[i % n];
-  const TensorId folded = graph.add_constant(graph[old_kernel].name + ".folded", std::move(kernel));
+  const TensorId folded = node.derived_constant(graph[old_kernel].name + ".folded", std::move(kernel));
   graph.nodes[static_cast<size_t>(product->node)].inputs[kRhs] = folded;
   std::vector<float> old_bias(n, 0.0f);
   if (product->bias_node >= 0) {

@@ -46,6 +46,9 @@ std::vector<int64_t> counts(const Window& w, int64_t lo, int64_t extent, int64_t
   return out;
 }
 
+/// Positions of a result whose averages leave padding out: each has a factor of its own.
+constexpr int64_t kMaxFactors = int64_t{1} << 24;
+
 /// max_pool and avg_pool over [images, spatial.., channels].
 void read_pool(SpecNode& node) {
   const int64_t rank = node.rank(0);
@@ -94,11 +97,15 @@ void read_pool(SpecNode& node) {
         node.problem("window", "does not fit the input");
         return node.result(std::nullopt);
       }
+      if (space / (*strides)[i] >= kMaxFactors) {
+        node.problem("padding", "makes a result that is too large");
+        return node.result(std::nullopt);
+      }
       shape.push_back(space / (*strides)[i] + 1);
       per_position.push_back(counts(attrs->windows[i], padding->lo[i], extent[i], shape.back()));
     }
     shape.push_back(1);
-    if (Status status = check_shape(shape); !status.ok() || element_count(shape) > (int64_t{1} << 26)) {
+    if (Status status = check_shape(shape); !status.ok() || element_count(shape) > kMaxFactors) {
       node.problem("padding", "makes a result that is too large");
       return node.result(std::nullopt);
     }

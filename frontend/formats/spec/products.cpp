@@ -108,7 +108,7 @@ std::optional<TensorId> permuted_kernel(SpecNode& node, TensorId kernel, const s
     return std::nullopt;
   }
   const std::string wanted = graph[kernel].name + ".permuted";
-  if (const TensorId made = graph.find(wanted); made.valid()) return made;
+  if (const TensorId made = node.builder.find(wanted); made.valid()) return made;
   Shape shape;
   for (int64_t axis : permutation)
     shape.push_back(data->shape()[static_cast<size_t>(axis)]);
@@ -127,7 +127,7 @@ std::optional<TensorId> permuted_kernel(SpecNode& node, TensorId kernel, const s
       index[d] = 0;
     }
   }
-  return graph.add_constant(wanted, std::move(out));
+  return node.derived_constant(wanted, std::move(out));
 }
 
 }  // namespace qlathe

@@ -162,7 +162,10 @@ class ModelReader {
   }
 
   void add_input(const std::string& name, const TensorType& type, const JsonValue& at) {
-    if (define(name, kNone, at)) builder_.values[name] = builder_.graph.add_input(name, type);
+    if (!define(name, kNone, at)) return;
+    const TensorId id = builder_.new_tensor(name, type);
+    builder_.graph.inputs.push_back(id);
+    builder_.values[name] = id;
   }
 
   /// Makes a name known; kNone for what has a problem of its own.
