@@ -33,9 +33,6 @@ using ArrayLookup =
 /// passed verify().
 Result<Graph> parse_graph(const std::string& file, std::string_view text, const ArrayLookup& lookup);
 
-/// Whether a file's beginning is that of the text form.
-bool is_graph_text(std::string_view text);
-
 /// The first words of every text, with the version of the form.
 inline constexpr std::string_view kGraphTextHeader = "qlathe_graph 1";
 

@@ -502,15 +502,4 @@ Result<Graph> parse_graph(const std::string& file, std::string_view text, const 
   return Parser(file, text, lookup).run();
 }
 
-bool is_graph_text(std::string_view text) {
-  // Comments and blank lines may stand above.
-  while (!text.empty()) {
-    if (text.starts_with("qlathe_graph")) return true;
-    const bool skip = text.front() == '#' || text.front() == '\n' || text.front() == '\r' || text.front() == ' ';
-    if (!skip) return false;
-    text.remove_prefix(text.front() == '#' ? std::min(text.find('\n'), text.size()) : 1);
-  }
-  return false;
-}
-
 }  // namespace qlathe

@@ -411,11 +411,6 @@ Result<SpecModel> read_spec(const std::string& path) {
   return read_spec_document(std::move(document));
 }
 
-bool is_spec_text(const std::string& text) {
-  const size_t first = text.find_first_not_of(" \t\r\n");
-  return first != std::string::npos && text[first] == '{' && text.find("\"qlathe_spec\"") != std::string::npos;
-}
-
 std::vector<std::string> spec_op_names() { return SpecOps::names(); }
 
 std::vector<std::string> spec_op_fields(const std::string& op) {

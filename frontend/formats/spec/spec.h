@@ -62,9 +62,6 @@ Result<SpecModel> read_spec_document(JsonDocument document);
 Result<SpecModel> read_spec_model(std::shared_ptr<const JsonDocument> document, const JsonValue& model,
                                   const WeightSource& weights, const SpecSurroundings& surroundings);
 
-/// Whether a file's beginning is that of a spec: an object. (Rule lists begin so too; the key "qlathe_spec" decides.)
-bool is_spec_text(const std::string& text);
-
 /// Names of the ops that a spec may use, sorted.
 std::vector<std::string> spec_op_names();
 /// The fields that an op takes beside those of every node, sorted; "" for unknown ops.
