@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cstring>
 #include <nlohmann/json.hpp>
+#include <tuple>
 
 #include "frontend/formats/byte_source.h"
 #include "frontend/ir/suggest.h"
@@ -174,7 +175,8 @@ class Builder : public nlohmann::json_sax<nlohmann::json> {
     std::vector<const JsonValue::Member*> sorted;
     for (const JsonValue::Member& m : object)
       sorted.push_back(&m);
-    std::stable_sort(sorted.begin(), sorted.end(), [](auto* a, auto* b) { return a->key < b->key; });
+    std::sort(sorted.begin(), sorted.end(),
+              [](auto* a, auto* b) { return std::tie(a->key, a->key_offset) < std::tie(b->key, b->key_offset); });
     const auto twice =
         std::adjacent_find(sorted.begin(), sorted.end(), [](auto* a, auto* b) { return a->key == b->key; });
     if (twice == sorted.end()) return true;

@@ -27,8 +27,14 @@ class JsonValue {
   using Object = std::vector<Member>;  // in the order of the file
   using Data = std::variant<std::monostate, bool, int64_t, double, std::string, Array, Object>;
 
-  JsonValue() = default;
-  JsonValue(Data data, uint32_t offset) : data_(std::move(data)), offset_(offset) {}
+  // Defined below, where Member is complete.
+  JsonValue();
+  JsonValue(Data data, uint32_t offset);
+  JsonValue(const JsonValue&);
+  JsonValue(JsonValue&&) noexcept;
+  JsonValue& operator=(const JsonValue&);
+  JsonValue& operator=(JsonValue&&) noexcept;
+  ~JsonValue();
 
   bool is_null() const { return data_.index() == 0; }
   const bool* boolean() const { return std::get_if<bool>(&data_); }
@@ -56,6 +62,14 @@ struct JsonValue::Member {
   uint32_t key_offset = 0;
   JsonValue value;
 };
+
+inline JsonValue::JsonValue() = default;
+inline JsonValue::JsonValue(Data data, uint32_t offset) : data_(std::move(data)), offset_(offset) {}
+inline JsonValue::JsonValue(const JsonValue&) = default;
+inline JsonValue::JsonValue(JsonValue&&) noexcept = default;
+inline JsonValue& JsonValue::operator=(const JsonValue&) = default;
+inline JsonValue& JsonValue::operator=(JsonValue&&) noexcept = default;
+inline JsonValue::~JsonValue() = default;
 
 /// A parsed document with its text, which gives positions for messages.
 struct JsonDocument {

@@ -203,8 +203,10 @@ Status write_safetensors(const std::string& path, const std::map<std::string, Ho
   std::vector<const std::pair<const std::string, HostTensor>*> order;
   for (const auto& entry : arrays)
     order.push_back(&entry);
-  std::stable_sort(order.begin(), order.end(),
-                   [](auto* a, auto* b) { return storage_bytes(a->second.type()) > storage_bytes(b->second.type()); });
+  std::sort(order.begin(), order.end(), [](auto* a, auto* b) {
+    const int x = storage_bytes(a->second.type()), y = storage_bytes(b->second.type());
+    return x != y ? x > y : a->first < b->first;
+  });
   uint64_t at = 0;
   for (const auto* entry : order) {
     const auto& [name_of, tensor] = *entry;
