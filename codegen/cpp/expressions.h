@@ -64,6 +64,7 @@ class Expressions {
   Text reinterpret(const Halide::Internal::Reinterpret* op);
   Text division(const Halide::Expr& a, const Halide::Expr& b);
   Text remainder(const Halide::Expr& a, const Halide::Expr& b);
+  std::optional<std::string> float_extremum(const Halide::Internal::Select* op);
   Text select(const Halide::Internal::Select* op);
   Text load(const Halide::Internal::Load* op);
   Text let(const Halide::Internal::Let* op);

@@ -4,16 +4,6 @@
 #include <cmath>
 
 namespace qlathe {
-namespace {
-
-/// Bounds are part of a kernel's code (they save guards), so they are rounded up for the sake of sharing.
-double shared_bound(double bound) {
-  if (!(bound < 1e30)) return std::numeric_limits<double>::infinity();
-  return bound <= 0 ? 0 : std::exp2(std::ceil(std::log2(bound)));
-}
-
-}  // namespace
-
 Halide::ImageParam FlatOperands::add(ValueType type, int64_t elements, const std::string& name, KernelOperand operand,
                                      int32_t alignment) {
   const auto taken = [&](const std::string& wanted) {
@@ -34,16 +24,12 @@ Halide::ImageParam FlatOperands::tensor(TensorId id, const std::string& name) {
   const auto known = tensors_.find(id);
   if (known != tensors_.end()) return known->second;
   const Tensor& t = context_.graph[id];
-  Halide::ImageParam param = add(t.type.type, element_count(t.shape()), name, KernelOperand::of(id),
-                                 storage_bytes(t.type.type));
+  Halide::ImageParam param =
+      add(t.type.type, element_count(t.shape()), name, KernelOperand::of(id), storage_bytes(t.type.type));
   tensors_.emplace(id, param);
-  double bound = std::numeric_limits<double>::infinity();
-  if (t.is_constant())
-    bound = shared_bound(magnitude_bound(*t.data));
-  else if (is_integer(t.type.type))
-    bound = -static_cast<double>(std::min<int64_t>(info(t.type.type).min, -info(t.type.type).max));
-  bounds_[id] = bound;
-  key_ += ":" + to_string(t.shape()) + "<" + std::to_string(bound);
+  const ElementBounds bounds = element_bounds(t);
+  bounds_[id] = bounds;
+  key_ += ":" + to_string(t.shape()) + "<" + to_string(bounds);
   return param;
 }
 
@@ -57,7 +43,8 @@ Halide::ImageParam FlatOperands::temporary(ValueType type, int64_t elements, int
 
 FlightValue FlatOperands::value(TensorId id, const Halide::Expr& stored) {
   FlightValue out = load_value(context_.graph[id].type.type, stored);
-  out.bound = std::min(out.bound, bounds_[id]);
+  out.bound = std::min(out.bound, bounds_[id].bound);
+  out.least = bounds_[id].least;
   return out;
 }
 

@@ -10,7 +10,8 @@
 
 namespace qlathe {
 
-/// The pointer parameters of a kernel under construction, in the order of first use, and the operands they are bound to.
+/// The pointer parameters of a kernel under construction, in the order of first use, and the operands they are bound
+/// to.
 class FlatOperands {
  public:
   explicit FlatOperands(const LoweringContext& context) : context_(context) {}
@@ -39,7 +40,7 @@ class FlatOperands {
   std::vector<KernelInput> inputs_;
   std::vector<KernelOperand> operands_;
   std::map<TensorId, Halide::ImageParam> tensors_;
-  std::map<TensorId, double> bounds_;
+  std::map<TensorId, ElementBounds> bounds_;
   std::string key_;
 };
 

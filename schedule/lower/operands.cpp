@@ -18,13 +18,6 @@ std::string operand_name(const PointwiseStep& step, size_t i) {
   return "operand";
 }
 
-/// Bounds are part of a kernel's code (they save guards), so they are rounded up to a power of two for the sake of
-/// sharing.
-double shared_bound(double bound) {
-  if (!(bound < 1e30)) return std::numeric_limits<double>::infinity();
-  return bound <= 0 ? 0 : std::exp2(std::ceil(std::log2(bound)));
-}
-
 }  // namespace
 
 Shape padded_shape(const Shape& shape, size_t rank) {
@@ -76,15 +69,11 @@ StepBindings::StepBindings(const LoweringContext& context, KernelBindings& bindi
         extents = {element_count(tensor.shape())};
       else
         extents = extents_of ? extents_of(input) : padded_shape(tensor.shape(), result_.size());
-      double bound = std::numeric_limits<double>::infinity();
-      if (tensor.is_constant())
-        bound = shared_bound(magnitude_bound(*tensor.data));
-      else if (is_integer(tensor.type.type))
-        bound = -static_cast<double>(std::min<int64_t>(info(tensor.type.type).min, -info(tensor.type.type).max));
+      const ElementBounds bounds = element_bounds(tensor);
       const TensorId id = context.node.inputs[static_cast<size_t>(input)];
-      bound_.push_back({input, bindings.tensor(id, operand_name(step, i), extents), extents, tensor.type.type, bound});
+      bound_.push_back({input, bindings.tensor(id, operand_name(step, i), extents), extents, tensor.type.type, bounds});
       key_ += ";" + std::to_string(input) + ":" + name(tensor.type.type) + "[" + to_string(extents) + "]<" +
-              std::to_string(bound);
+              to_string(bounds);
     }
   }
 }
@@ -106,7 +95,8 @@ StepOperands StepBindings::at(const std::vector<Halide::Expr>& coordinates) cons
       index.push_back(broadcast_index(coordinates[d], result_[d], b.extents[d]));
     if (index.empty()) index.push_back(0);
     FlightValue value = load_value(b.type, b.param(index));
-    value.bound = std::min(value.bound, b.bound);
+    value.bound = std::min(value.bound, b.bounds.bound);
+    value.least = b.bounds.least;
     return value;
   };
   out.table = [this](int64_t input, Halide::Expr i) {

@@ -56,7 +56,7 @@ class StepBindings {
     Halide::ImageParam param;
     Shape extents;  ///< padded to the result's rank
     ValueType type;
-    double bound;
+    ElementBounds bounds;
   };
   const Bound& find(int64_t input) const;
 

@@ -131,11 +131,13 @@ FlightValue quantize(const StepContext& c) {
   const Expr scale = to_float(c.a(0)).expr;
   // The reciprocal of a scale that does not vary is computed once outside the loops.
   const Expr t = c.step.reciprocal ? c.v.expr * (A::f32(1) / scale) : c.v.expr / scale;
+  const double bound = c.a(0).least > 0 ? c.v.bound / c.a(0).least * (1 + 1e-6) : kUnknown;
   if (c.operands.size() < 2)
-    return cast_value({t, ValueType::kF32}, c.step.type, c.step.rounding, c.step.lo, c.step.hi);
+    return cast_value({t, ValueType::kF32, bound}, c.step.type, c.step.rounding, c.step.lo, c.step.hi);
   const FlightValue zero_point = to_float(c.a(1));
   if (!c.step.zero_point_after) {
-    return cast_value({t + zero_point.expr, ValueType::kF32}, c.step.type, c.step.rounding, c.step.lo, c.step.hi);
+    return cast_value({t + zero_point.expr, ValueType::kF32, bound + zero_point.bound}, c.step.type, c.step.rounding,
+                      c.step.lo, c.step.hi);
   }
   // The sum of the rounded value and the zero point saturates; beyond +-2^21 the zero point (8 or 16 bits) cannot bring
   // it back.
@@ -358,15 +360,6 @@ std::vector<std::string> kernel_step_names() {
   for (const auto& entry : table())
     out.push_back(entry.first);
   return out;
-}
-
-double magnitude_bound(const HostTensor& tensor) {
-  double bound = 0;
-  for (const float x : to_floats(tensor)) {
-    if (!std::isfinite(x)) return kUnknown;
-    bound = std::max(bound, std::abs(static_cast<double>(x)));
-  }
-  return bound;
 }
 
 std::string steps_key(const std::vector<PointwiseStep>& steps) {

@@ -25,9 +25,6 @@ struct StepOperands {
 Result<FlightValue> apply_steps(FlightValue value, const std::vector<PointwiseStep>& steps,
                                 const StepOperands& operands);
 
-/// Largest magnitude in a constant tensor, for FlightValue::bound (infinity where an element is not finite).
-double magnitude_bound(const HostTensor& tensor);
-
 /// The steps as text, equal for equal steps: part of a kernel's key.
 std::string steps_key(const std::vector<PointwiseStep>& steps);
 

@@ -235,6 +235,27 @@ Halide::Type flight_type(ValueType type) {
   return storage_type(type);
 }
 
+ElementBounds element_bounds(const Tensor& tensor) {
+  const ValueTypeInfo& row = info(tensor.type.type);
+  ElementBounds out;
+  if (is_integer(tensor.type.type)) out.bound = std::max(-static_cast<double>(row.min), static_cast<double>(row.max));
+  if (!tensor.is_constant()) return out;
+  double most = 0, least = std::numeric_limits<double>::infinity();
+  for (const float x : to_floats(*tensor.data)) {
+    if (!std::isfinite(x)) return out;
+    most = std::max(most, std::abs(static_cast<double>(x)));
+    least = std::min(least, std::abs(static_cast<double>(x)));
+  }
+  if (most >= 1e30) return out;
+  out.bound = most == 0 ? 0 : std::exp2(std::ceil(std::log2(most)));
+  if (least > 1e-30 && least <= most) out.least = std::exp2(std::floor(std::log2(least)));
+  return out;
+}
+
+std::string to_string(const ElementBounds& bounds) {
+  return std::to_string(std::log2(bounds.bound)) + "," + std::to_string(std::log2(bounds.least));
+}
+
 FlightValue load_value(ValueType type, Expr stored) {
   const ValueTypeInfo& row = info(type);
   const double infinite = std::numeric_limits<double>::infinity();

@@ -3,8 +3,9 @@
 #include <Halide.h>
 
 #include <limits>
+#include <string>
 
-#include "frontend/ir/value_type.h"
+#include "frontend/ir/graph.h"
 #include "frontend/ops/enums.h"
 
 namespace qlathe {
@@ -17,12 +18,22 @@ struct FlightValue {
   /// Largest magnitude the value can have; infinite where unknown, and then a float may be NaN too. Known bounds save
   /// the NaN and overflow guards of a conversion.
   double bound = std::numeric_limits<double>::infinity();
+  /// Smallest magnitude it can have, 0 where unknown: what a division by it can be bounded with.
+  double least = 0;
 
   bool may_be_nan() const { return !(bound < 3e38); }
 };
 
 Halide::Type storage_type(ValueType type);  ///< of a buffer element: bfloat16 and float16 are UInt(16), bool UInt(8)
 Halide::Type flight_type(ValueType type);
+
+/// What a kernel's code may assume of a tensor's elements, rounded to powers of two so that equal layers share kernels.
+struct ElementBounds {
+  double bound = std::numeric_limits<double>::infinity();
+  double least = 0;
+};
+ElementBounds element_bounds(const Tensor& tensor);
+std::string to_string(const ElementBounds& bounds);  ///< for a kernel's key
 
 FlightValue load_value(ValueType type, Halide::Expr stored);
 Halide::Expr store_value(const FlightValue& value);
