@@ -129,7 +129,7 @@ Result<LoweredKernel> lower_or_throw(const KernelPipeline& pipeline, const std::
 
   Stmt body = remove_buffer_structs(module.functions()[0].body);
   QL_ASSIGN(body, restrict_row_loop(body, functions, pipeline.row_loop, pipeline.row_extent));
-  body = flatten_nested_ramps(lower_bfloat_casts(inline_affine_lets(body)));
+  body = flatten_nested_ramps(lower_bfloat_casts(hoist_invariant_conditions(inline_affine_lets(body))));
   int64_t scratch_bytes = 0;
   QL_ASSIGN(body, move_allocations_to_scratch(body, pipeline.max_stack_bytes, &scratch_bytes));
   body = mark_unrolled_loops(body);

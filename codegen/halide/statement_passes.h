@@ -27,6 +27,10 @@ Result<Stmt> restrict_row_loop(const Stmt& body, const std::set<std::string>& fu
 /// both LLVM and the C++ compilers hoist again what pays.
 Stmt inline_affine_lets(const Stmt& body);
 
+/// Moves a condition that is the whole body of a loop and does not change in it out of the loop. Halide's own pass
+/// leaves conditions that load, and g++ keeps them too: a loop that almost never runs then costs as much as if it did.
+Stmt hoist_invariant_conditions(const Stmt& body);
+
 /// Replaces casts to and from bfloat16 by integer code (round half to even, NaN stays NaN): Halide's own turns some
 /// NaNs into zero, and the instruction of AVX512-BF16 flushes denormals.
 Stmt lower_bfloat_casts(const Stmt& body);
