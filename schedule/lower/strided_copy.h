@@ -13,8 +13,8 @@ struct CopyAxis {
 };
 
 /// Copies the elements of `from` at from_offset + sum of index * from to those of `to`, which have the same type;
-/// offsets in elements. Axes are outermost first, in the order of the result. `what` names the kernel. Without `from` the elements
-/// become 0.
+/// offsets in elements. Axes are outermost first, in the order of the result. `what` names the kernel. Without `from`
+/// the elements become 0.
 Result<LoweredCall> lower_strided_copy(const LoweringContext& context, const std::string& what, TensorId from,
                                        int64_t from_offset, TensorId to, int64_t to_offset, std::vector<CopyAxis> axes);
 
