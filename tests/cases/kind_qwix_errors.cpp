@@ -1,8 +1,8 @@
 // qwix_errors: conditions that the reference library refuses; each must be refused here, as a mistake of the user's.
 #include "frontend/formats/json_reader.h"
+#include "frontend/formats/spec/spec.h"
 #include "frontend/rules/calibrate.h"
 #include "tests/cases/case_kind.h"
-#include "tests/support/golden_model.h"
 
 namespace qlathe::cases {
 namespace {
@@ -34,7 +34,9 @@ Status attempt(const std::shared_ptr<const JsonDocument>& document, const JsonVa
   }
   for (const auto& member : *entry.find("weights")->object())
     weights[member.key] = filled(shape_of(member.value), member.key.size());
-  QL_ASSIGN(const Graph graph, read_golden_model(*document, *entry.find("model"), types, weights));
+  QL_ASSIGN(const SpecModel model,
+            read_spec_model(document, *entry.find("model"), MemoryWeights(weights), {types, false}));
+  const Graph& graph = model.graph;
   QL_ASSIGN(const QuantStats stats, calibrate(graph, rules, batches_of({inputs}), executor));
   QuantizeOptions options;
   options.statistics = &stats;
