@@ -76,7 +76,7 @@ Result<LoweredCall> lower_strided_copy(const LoweringContext& context, const std
   Shape extents;
   std::vector<KernelDim> x_dims, out_dims;
   std::vector<Halide::Expr> index;
-  std::string key = what + "|" + context.target.name + "|" + name(type);
+  std::string key = what + (fill ? "|zeros|" : "|copy|") + context.target.name + "|" + name(type);
   for (size_t d = 0; d < axes.size(); d++)
     extents.push_back(axes[d].extent);
   for (size_t d = axes.size(); d-- > 0;) {
