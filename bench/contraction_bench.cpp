@@ -1,13 +1,16 @@
-// Contractions and depthwise convolutions by Halide objects, as a fraction of the dot instruction's peak that the same run
-// measures, in turns. Outputs are compared with the reference.
+// Contractions and depthwise convolutions by Halide objects, as a fraction of the dot instruction's peak that the same
+// run measures, in turns. Outputs are compared with the reference.
 #include <immintrin.h>
 
 #include <chrono>
 #include <cstdio>
+#include <cstdlib>
 #include <cstring>
+#include <fstream>
 #include <functional>
 #include <string>
 
+#include "codegen/halide/object.h"
 #include "schedule/target.h"
 #include "tests/contraction/contraction_cases.h"
 
@@ -29,12 +32,15 @@ __attribute__((target("avx512f,avx512vnni"), noinline)) double dot_peak() {
           "vpdpbusd %%zmm30, %%zmm31, %%zmm0\n vpdpbusd %%zmm30, %%zmm31, %%zmm1\n vpdpbusd %%zmm30, %%zmm31, %%zmm2\n"
           "vpdpbusd %%zmm30, %%zmm31, %%zmm3\n vpdpbusd %%zmm30, %%zmm31, %%zmm4\n vpdpbusd %%zmm30, %%zmm31, %%zmm5\n"
           "vpdpbusd %%zmm30, %%zmm31, %%zmm6\n vpdpbusd %%zmm30, %%zmm31, %%zmm7\n vpdpbusd %%zmm30, %%zmm31, %%zmm8\n"
-          "vpdpbusd %%zmm30, %%zmm31, %%zmm9\n vpdpbusd %%zmm30, %%zmm31, %%zmm10\n vpdpbusd %%zmm30, %%zmm31, %%zmm11\n"
-          "vpdpbusd %%zmm30, %%zmm31, %%zmm12\n vpdpbusd %%zmm30, %%zmm31, %%zmm13\n vpdpbusd %%zmm30, %%zmm31, %%zmm14\n"
-          "vpdpbusd %%zmm30, %%zmm31, %%zmm15\n vpdpbusd %%zmm30, %%zmm31, %%zmm16\n vpdpbusd %%zmm30, %%zmm31, %%zmm17\n"
+          "vpdpbusd %%zmm30, %%zmm31, %%zmm9\n vpdpbusd %%zmm30, %%zmm31, %%zmm10\n vpdpbusd %%zmm30, %%zmm31, "
+          "%%zmm11\n"
+          "vpdpbusd %%zmm30, %%zmm31, %%zmm12\n vpdpbusd %%zmm30, %%zmm31, %%zmm13\n vpdpbusd %%zmm30, %%zmm31, "
+          "%%zmm14\n"
+          "vpdpbusd %%zmm30, %%zmm31, %%zmm15\n vpdpbusd %%zmm30, %%zmm31, %%zmm16\n vpdpbusd %%zmm30, %%zmm31, "
+          "%%zmm17\n"
           "vpdpbusd %%zmm30, %%zmm31, %%zmm18\n vpdpbusd %%zmm30, %%zmm31, %%zmm19\n" ::
-              : "xmm0", "xmm1", "xmm2", "xmm3", "xmm4", "xmm5", "xmm6", "xmm7", "xmm8", "xmm9", "xmm10", "xmm11", "xmm12",
-                "xmm13", "xmm14", "xmm15");
+              : "xmm0", "xmm1", "xmm2", "xmm3", "xmm4", "xmm5", "xmm6", "xmm7", "xmm8", "xmm9", "xmm10", "xmm11",
+                "xmm12", "xmm13", "xmm14", "xmm15");
     }
   });
   return kRounds * 20.0 * 64 * 2 / t;
@@ -200,6 +206,15 @@ int main_of(int argc, char** argv) {
     std::printf("\n");
     for (const std::string& note : call.notes)
       if (argc > 3) std::printf("    %s\n", note.c_str());
+    if (argc > 3 && std::string(argv[3]) == "asm") {
+      for (const LoadedKernel& kernel : (*loaded)[i].kernels) {
+        std::puts(kernel.kernel().text().c_str());
+        const auto object = compile_object({kernel.kernel()}, "unit");
+        std::ofstream("/tmp/contraction-bench.o", std::ios::binary)
+            .write(reinterpret_cast<const char*>(object->data()), static_cast<std::streamsize>(object->size()));
+        if (std::system("objdump -d --no-show-raw-insn -Mintel /tmp/contraction-bench.o") != 0) return 1;
+      }
+    }
   }
   return right ? 0 : 1;
 }

@@ -1,5 +1,5 @@
-// Packing of a right operand that is made at run time: one pass that brings it into the layout of constant weights, and one
-// that sums each channel where a zero point of the left operand asks for it.
+// Packing of a right operand that is made at run time: one pass that brings it into the layout of constant weights, and
+// one that sums each channel where a zero point of the left operand asks for it.
 #include <algorithm>
 
 #include "schedule/kernel.h"
@@ -121,8 +121,7 @@ LoweredCall sums_call(const ContractionPlan& plan) {
 
 Status add_packing_kernels(const ContractionPlan& plan, NodeLowering& lowering) {
   const std::string& node = plan.context->node.origin.name;
-  lowering.temporaries.push_back(
-      {node + ".packed", element_count(plan.packed) * storage_bytes(plan.storage.type)});
+  lowering.temporaries.push_back({node + ".packed", element_count(plan.packed) * storage_bytes(plan.storage.type)});
   lowering.calls.push_back(packing_call(plan));
   if (plan.run_time_sums) {
     const int64_t sums = plan.shape.batches * plan.shape.groups_n * plan.shape.n * plan.reduction.blocks;

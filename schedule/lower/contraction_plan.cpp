@@ -98,7 +98,7 @@ void choose_operand_storage(ContractionPlan& plan) {
   const bool exact_needed = plan.float_sum;  // a zero weight times an infinite activation is not nothing
   if (plan.constant_rhs && rhs.packed_bits < 8 && rhs.storage_bytes == 1) {
     plan.reduction.parts = 8 / rhs.packed_bits;
-    if (exact_needed && !plan.reduction.exact()) {
+    if (plan.interleaved || (exact_needed && !plan.reduction.exact())) {
       plan.reduction.parts = 1;
     } else {
       storage.type = ValueType::kU8;
@@ -150,7 +150,8 @@ void make_initial(ContractionPlan& plan, const HostTensor* bias) {
   for (int64_t& sum : sums)
     sum += count * plan.rhs_offset;
   plan.initial.assign(sums.size(), 0);
-  // sum (a - za)(w - zw) = sum a w - za sum w - zw (sum a - count za); the terms with a run-time factor are the kernel's.
+  // sum (a - za)(w - zw) = sum a w - za sum w - zw (sum a - count za); the terms with a run-time factor are the
+  // kernel's.
   if (plan.has_lhs_zp || (plan.accumulator == ValueType::kI64 && lhs_zp != 0)) {
     for (int64_t sum : sums)
       plan.sums.push_back(static_cast<int32_t>(sum));
@@ -226,13 +227,10 @@ Result<ContractionPlan> plan_contraction(const LoweringContext& c) {
       std::numeric_limits<int32_t>::max()) {
     return Status::unsupported(c.place(), "an operand of this contraction has more than 2^29 elements");
   }
-  if (attrs.sum_order == SumOrder::kInterleaved16 && plan.float_sum) {
-    return Status::unsupported(c.place(), "contraction with interleaved float sums");
-  }
-
+  plan.interleaved = plan.float_sum && attrs.sum_order == SumOrder::kInterleaved16;
   ReductionPlan& reduction = plan.reduction;
   reduction.blocks = attrs.blocks;
-  if (attrs.blocks == 1) {
+  if (attrs.blocks == 1 && !plan.interleaved) {
     reduction.window = plan.shape.window;
     reduction.run = plan.shape.run;
   } else {
@@ -264,7 +262,7 @@ Result<ContractionPlan> plan_contraction(const LoweringContext& c) {
   request.n = plan.shape.n;
   request.steps = reduction.blocks * reduction.positions() * reduction.steps();
   request.bytes_per_step = reduction.kr * storage_bytes(plan.storage.type) / static_cast<double>(reduction.parts);
-  request.accumulators = reduction.blocks > 1 ? 2 : 1;
+  request.accumulators = (reduction.blocks > 1 ? 2 : 1) * (plan.interleaved ? 16 : 1);
   request.lane_bits = plan.accumulator == ValueType::kI64 ? 64 : 32;
   request.decode = reduction.parts > 1 ? 3 : plan.dot || storage_bytes(plan.rhs_type) == 4 ? 0 : 2;
   plan.tile = choose_tile(request);

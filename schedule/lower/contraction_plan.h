@@ -19,31 +19,32 @@ struct ContractionPlan {
   ValueType lhs_type, rhs_type, accumulator;
   bool dot = false;          ///< 8-bit operands, `reduction.kr` at a time
   bool float_sum = false;    ///< the accumulator is float32
+  bool interleaved = false;  ///< float sums as 16 interleaved ones and a tree (frontend/numerics/sum.h)
   bool flip_lhs = false;     ///< the kernel reads lhs with its sign bit flipped
   int64_t lhs_offset = 0;    ///< what flipping adds to an element of lhs: 128, -128 or 0
   bool constant_rhs = true;
   WeightStorage storage;
-  int64_t rhs_offset = 0;    ///< the kernel's weights are element + rhs_offset
+  int64_t rhs_offset = 0;  ///< the kernel's weights are element + rhs_offset
 
-  bool has_lhs_zp = false;   ///< a zero point of lhs is read at run time
-  bool has_rhs_zp = false;   ///< a zero point of rhs is subtracted by the kernel
-  int64_t lhs_zp = 0;        ///< constant zero point of lhs where it is one number
-  bool row_sums = false;     ///< sums of lhs are needed, for has_rhs_zp or a rhs_offset
-  bool scaled = false;       ///< has scale operands: blocks are added in float32
+  bool has_lhs_zp = false;  ///< a zero point of lhs is read at run time
+  bool has_rhs_zp = false;  ///< a zero point of rhs is subtracted by the kernel
+  int64_t lhs_zp = 0;       ///< constant zero point of lhs where it is one number
+  bool row_sums = false;    ///< sums of lhs are needed, for has_rhs_zp or a rhs_offset
+  bool scaled = false;      ///< has scale operands: blocks are added in float32
 
-  std::vector<PointwiseStep> steps;          ///< without the bias that `initial` swallowed
-  std::vector<int32_t> initial;              ///< [slice][n][blocks]: start of each accumulator; empty: 0
-  std::vector<int32_t> sums;                 ///< [slice][n][blocks]: sums of the kernel's weights, for run-time lhs_zp
-  std::optional<PackedWeights> weights;      ///< of a constant rhs; a run-time one is packed by a kernel of its own
-  Shape packed;                              ///< extents of the packed weights
-  bool run_time_sums = false;                ///< `sums` are made by a kernel too
-  std::optional<RequantChoice> requant;      ///< takes the place of scales and steps
+  std::vector<PointwiseStep> steps;      ///< without the bias that `initial` swallowed
+  std::vector<int32_t> initial;          ///< [slice][n][blocks]: start of each accumulator; empty: 0
+  std::vector<int32_t> sums;             ///< [slice][n][blocks]: sums of the kernel's weights, for run-time lhs_zp
+  std::optional<PackedWeights> weights;  ///< of a constant rhs; a run-time one is packed by a kernel of its own
+  Shape packed;                          ///< extents of the packed weights
+  bool run_time_sums = false;            ///< `sums` are made by a kernel too
+  std::optional<RequantChoice> requant;  ///< takes the place of scales and steps
   std::string requant_note;
-  double accumulator_bound = 0;              ///< largest magnitude of an accumulator with its zero points; infinite: unknown
+  double accumulator_bound = 0;  ///< largest magnitude of an accumulator with its zero points; infinite: unknown
 };
 
-/// The kernels that pack a run-time rhs (and sum its channels, if plan.run_time_sums) into the temporaries 0 (and 1), which
-/// are added.
+/// The kernels that pack a run-time rhs (and sum its channels, if plan.run_time_sums) into the temporaries 0 (and 1),
+/// which are added.
 Status add_packing_kernels(const ContractionPlan& plan, NodeLowering& lowering);
 
 /// What is not supported comes back as such.

@@ -113,8 +113,8 @@ ContractionShape describe_contraction(const Shape& lhs, const Shape& rhs, const 
   for (size_t m = merged.size(); m-- > 0;) {
     const OuterAxis& axis = merged[m];
     if (axis.out > 1) {
-      shape.rows.insert(shape.rows.begin(), {axis.name, axis.out, axis.lhs_stride, axis.rhs_stride, out_stride,
-                                             static_cast<int>(m), 1});
+      shape.rows.insert(shape.rows.begin(),
+                        {axis.name, axis.out, axis.lhs_stride, axis.rhs_stride, out_stride, static_cast<int>(m), 1});
     }
     out_stride *= axis.out;
   }

@@ -1,6 +1,6 @@
 #pragma once
-/// A contraction node as loops: axes that nothing distinguishes are merged, every buffer is one-dimensional and reached by
-/// strides, so that a dense product, a batched one and a convolution of any rank are one thing to lower and to pack.
+/// A contraction node as loops: axes that nothing distinguishes are merged, every buffer is one-dimensional and reached
+/// by strides, so that a dense product, a batched one and a convolution of any rank are one thing to lower and to pack.
 #include <string>
 #include <vector>
 
@@ -9,7 +9,8 @@
 
 namespace qlathe {
 
-/// A run of neighbouring axes of the result [B, I, o0.., G, N] that every operand either spans completely or not at all.
+/// A run of neighbouring axes of the result [B, I, o0.., G, N] that every operand either spans completely or not at
+/// all.
 struct AxisGroup {
   int64_t extent = 1;
   int first = 0, count = 1;  ///< axes of the result it covers
@@ -19,15 +20,15 @@ struct AxisGroup {
 struct RowAxis {
   std::string name;
   int64_t extent = 1;
-  int64_t lhs_stride = 0;  ///< elements of lhs between neighbouring results
-  int64_t rhs_stride = 0;  ///< slices of rhs (of G * N channels) between them: 1 for the batch axis of a batched rhs
-  int64_t out_stride = 0;  ///< elements of the result
-  int group = 0;           ///< index into ContractionShape::groups
+  int64_t lhs_stride = 0;    ///< elements of lhs between neighbouring results
+  int64_t rhs_stride = 0;    ///< slices of rhs (of G * N channels) between them: 1 for the batch axis of a batched rhs
+  int64_t out_stride = 0;    ///< elements of the result
+  int group = 0;             ///< index into ContractionShape::groups
   int64_t group_stride = 1;  ///< step of the group's flattened index
 };
 
-/// One loop of the reduction: `extent` steps of `lhs_stride` elements of lhs and `flat_stride` of the flattened reduction
-/// (k0.., K).
+/// One loop of the reduction: `extent` steps of `lhs_stride` elements of lhs and `flat_stride` of the flattened
+/// reduction (k0.., K).
 struct ReductionAxis {
   std::string name;
   int64_t extent = 1;
@@ -42,7 +43,7 @@ struct ContractionShape {
   int64_t reduction = 1;  ///< R: all of (k0.., K)
   int64_t lhs_size = 0, out_size = 0;
 
-  std::vector<RowAxis> rows;  ///< outermost first, at least one; extents of 1 are left out
+  std::vector<RowAxis> rows;     ///< outermost first, at least one; extents of 1 are left out
   int64_t lhs_group_stride = 0;  ///< elements of lhs between groups (K)
   int64_t out_group_stride = 0;  ///< elements of the result between groups (N)
 

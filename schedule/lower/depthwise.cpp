@@ -1,5 +1,5 @@
-// depthwise: every channel with its own window. This file has the general form (any types, windows, multiplier): a tile of
-// columns x channels in registers, one tap after the other. depthwise_dot.cpp has the fast one for 8-bit operands.
+// depthwise: every channel with its own window. This file has the general form (any types, windows, multiplier): a tile
+// of columns x channels in registers, one tap after the other. depthwise_dot.cpp has the fast one for 8-bit operands.
 #include <algorithm>
 
 #include "schedule/halide_algebra.h"

@@ -1,9 +1,10 @@
-// depthwise on the dot instruction: four input rows of a channel are interleaved bytewise, once for a strip of columns, and
-// every dot product takes four rows of the window (missing ones have zero weights). The interleaved bytes serve several
-// columns, and two result rows where the window leaves room: with weights [w0 w1 w2 0] and [0 w0 w1 w2] four rows give two
-// rows of a 3x3 window.
+// depthwise on the dot instruction: four input rows of a channel are interleaved bytewise, once for a strip of columns,
+// and every dot product takes four rows of the window (missing ones have zero weights). The interleaved bytes serve
+// several columns, and two result rows where the window leaves room: with weights [w0 w1 w2 0] and [0 w0 w1 w2] four
+// rows give two rows of a 3x3 window.
 #include <algorithm>
 #include <cstring>
+#include <limits>
 
 #include "schedule/lower/depthwise_shape.h"
 #include "schedule/lower/requantize_kernel.h"
@@ -31,7 +32,7 @@ struct DotTile {
   int64_t strip = 1;        ///< columns an interleaved strip serves
   int64_t columns = 1;      ///< of a register tile
   int64_t lanes = 1, vectors = 1;
-  int64_t interleave = 1;   ///< channels interleaved at once
+  int64_t interleave = 1;  ///< channels interleaved at once
 
   int64_t width() const { return lanes * vectors; }
 };
@@ -44,7 +45,8 @@ DotTile choose(const DepthwiseKernel& k) {
   const Window& y = k.attrs.windows[0];
   DotTile t;
   const int64_t out_rows = k.out_shape[1], out_columns = k.out_shape[2];
-  // Interleaving single rows of a dilated window would waste bytes: its taps are interleaved instead, for one result row.
+  // Interleaving single rows of a dilated window would waste bytes: its taps are interleaved instead, for one result
+  // row.
   if (y.dilation == 1 && y.stride == 1 && out_rows > 1) {
     const int64_t groups = (y.kernel + 3) / 4;
     t.row_tile = std::min<int64_t>(out_rows, 4 * groups - y.kernel + 1);
@@ -56,10 +58,17 @@ DotTile choose(const DepthwiseKernel& k) {
   t.lanes = k.context.target.lanes(32);
   while (t.lanes > k.n())
     t.lanes /= 2;
-  t.vectors = k.n() >= 2 * t.lanes ? 2 : 1;
-  const int64_t accumulators = std::min(16, k.context.target.max_accumulators);
-  t.columns = std::max<int64_t>(1, std::min(out_columns, accumulators / (t.row_tile * t.vectors)));
-  t.strip = std::min<int64_t>(out_columns, t.columns * std::max<int64_t>(1, 28 / t.columns));
+  // Columns x rows of one vector of channels: interleaving wider vectors saves shuffles but costs registers (measured
+  // on 112x112x96: 8x2x1 298 us, 4x2x2 355 us).
+  const int64_t most = std::max<int64_t>(1, std::min<int64_t>(16, k.context.target.max_accumulators) / t.row_tile);
+  int64_t least_work = std::numeric_limits<int64_t>::max();
+  for (int64_t columns = 1; columns <= std::min(most, out_columns); columns++) {
+    const int64_t work = (out_columns + columns - 1) / columns * (columns + 1);
+    if (work > least_work) continue;
+    least_work = work;
+    t.columns = columns;
+  }
+  t.strip = out_columns <= 64 ? out_columns : t.columns * std::max<int64_t>(1, 56 / t.columns);
   t.interleave = t.width();
   return t;
 }
@@ -72,7 +81,8 @@ bool depthwise_dot_applies(const LoweringContext& c) {
   if (!byte_integer(c.in(kLhs).type.type) || !byte_integer(c.in(kRhs).type.type)) return false;
   const Tensor& rhs = c.in(kRhs);
   if (!rhs.is_constant() || rhs.shape().back() != 1 || rhs.shape()[2] < 4 || attrs.windows[0].kernel < 2) return false;
-  if (c.has(kLhsZeroPoint) && (!c.in(kLhsZeroPoint).is_constant() || c.in(kLhsZeroPoint).data->size() != 1)) return false;
+  if (c.has(kLhsZeroPoint) && (!c.in(kLhsZeroPoint).is_constant() || c.in(kLhsZeroPoint).data->size() != 1))
+    return false;
   if (!c.has(kRhsZeroPoint)) return info(rhs.type.type).max <= 127;
   // The weights less their zero point must be bytes.
   const Tensor& zp = c.in(kRhsZeroPoint);
@@ -140,7 +150,8 @@ Result<NodeLowering> lower_depthwise_dot(const LoweringContext& c) {
   if (!scaled && !steps.empty() && steps[0].op == "add" && steps[0].type == ValueType::kI32) {
     const Tensor& bias = c.in(static_cast<size_t>(steps[0].operands[0]));
     const int64_t size = bias.is_constant() ? bias.data->size() : 0;
-    if (bias.is_constant() && bias.type.type == ValueType::kI32 && (size == 1 || (size == C && bias.shape().back() == C))) {
+    if (bias.is_constant() && bias.type.type == ValueType::kI32 &&
+        (size == 1 || (size == C && bias.shape().back() == C))) {
       for (int64_t ch = 0; ch < C; ch++) {
         const int64_t b = bias.data->int_at(size == 1 ? 0 : ch);
         auto& value = start[static_cast<size_t>(ch)];
@@ -171,8 +182,10 @@ Result<NodeLowering> lower_depthwise_dot(const LoweringContext& c) {
   Var g("g");
   const bool grouped = t.row_groups > 1;
   {
-    // Beyond the last needed row its weights are 0; the row itself is read again instead. The same at the end of the image.
-    Expr in_tile = grouped ? Halide::min(g * 4 + r, i32(t.needed_rows - 1)) : Halide::min(Expr(r), i32(t.needed_rows - 1));
+    // Beyond the last needed row its weights are 0; the row itself is read again instead. The same at the end of the
+    // image.
+    Expr in_tile =
+        grouped ? Halide::min(g * 4 + r, i32(t.needed_rows - 1)) : Halide::min(Expr(r), i32(t.needed_rows - 1));
     const int64_t step = t.row_tile == 1 ? wy.dilation : 1;
     Expr in_row = yt * i32(t.row_tile * wy.stride) + in_tile * i32(step);
     if (out_rows % t.row_tile != 0) in_row = Halide::min(in_row, i32(c.in(kLhs).shape()[1] - 1));
@@ -208,9 +221,9 @@ Result<NodeLowering> lower_depthwise_dot(const LoweringContext& c) {
   for (size_t slot : {lhs_first ? kLhsScale : kRhsScale, lhs_first ? kRhsScale : kLhsScale}) {
     if (c.has(slot)) request.scales.push_back(slot);
   }
-  const bool fits = std::all_of(request.reachable.begin(), request.reachable.end(), [](const AccumulatorInterval& reach) {
-    return reach.lo >= INT32_MIN && reach.hi <= INT32_MAX;
-  });
+  const bool fits =
+      std::all_of(request.reachable.begin(), request.reachable.end(),
+                  [](const AccumulatorInterval& reach) { return reach.lo >= INT32_MIN && reach.hi <= INT32_MAX; });
   const auto choice = fits ? choose_requantization(request, k.note) : std::nullopt;
   if (choice) {
     const RequantKernel requant(*choice, c.out().type.type, c.node.origin.name, k.operands, k.lowering);
@@ -246,7 +259,10 @@ Result<NodeLowering> lower_depthwise_dot(const LoweringContext& c) {
   update.reorder(order);
   update.atomic().vectorize(RVar("r")).vectorize(lane);
   const Var io("io"), ic("ic");
-  inter.compute_at(out, xs).bound(r, 0, 4);
+  // Storage beyond what counts as a register array (codegen/halide/register_arrays.h): its loops are not to be
+  // unrolled.
+  const int64_t read_columns = (t.strip - 1) * wx.stride + (wx.kernel - 1) * wx.dilation + 1;
+  inter.compute_at(out, xs).bound(r, 0, 4).bound_storage(x, i32(std::max<int64_t>(read_columns, 33)));
   inter.bound_extent(yt, 1).bound_extent(i, 1);
   inter.split(n, io, ic, i32(t.interleave), TailStrategy::RoundUp).vectorize(ic).reorder({ic, r, io, x}).unroll(r);
 

@@ -19,7 +19,7 @@ class DepthwiseKernel {
   FlatOperands operands;
   NodeLowering lowering;
   Shape out_shape;
-  size_t spatial = 0;                ///< axes 1 .. spatial of the result
+  size_t spatial = 0;  ///< axes 1 .. spatial of the result
   int64_t channels = 1, multiplier = 1, taps = 1;
   std::vector<int64_t> lhs_strides;  ///< of [I, s0.., C]
   std::string epilogue_key;          ///< what of the epilogue is part of the code

@@ -13,8 +13,7 @@ using Kind = ChainStep::Kind;
 /// One chain a channel, built step by step.
 class Chains {
  public:
-  explicit Chains(const RequantRequest& r)
-      : r_(r), chains_(static_cast<size_t>(r.groups * r.n)) {}
+  explicit Chains(const RequantRequest& r) : r_(r), chains_(static_cast<size_t>(r.groups * r.n)) {}
 
   /// The reason why a step has no place in a chain, or nothing.
   std::string add_scale(size_t slot) {
@@ -138,15 +137,20 @@ std::string Chains::add(const PointwiseStep& step) {
     return each(operand(0), [](ChainStep& s, double v) { s = {Kind::kAddInt, 0, 0, static_cast<int64_t>(v)}; });
   }
   if (!to_f32) return "step " + step.op + " in " + name(step.type);
-  if (step.op == "mul") return each(operand(0), [](ChainStep& s, double v) { s = {Kind::kMul, static_cast<float>(v)}; });
-  if (step.op == "add") return each(operand(0), [](ChainStep& s, double v) { s = {Kind::kAdd, static_cast<float>(v)}; });
-  if (step.op == "max") return each(operand(0), [](ChainStep& s, double v) { s = {Kind::kMax, static_cast<float>(v)}; });
-  if (step.op == "min") return each(operand(0), [](ChainStep& s, double v) { s = {Kind::kMin, static_cast<float>(v)}; });
+  if (step.op == "mul")
+    return each(operand(0), [](ChainStep& s, double v) { s = {Kind::kMul, static_cast<float>(v)}; });
+  if (step.op == "add")
+    return each(operand(0), [](ChainStep& s, double v) { s = {Kind::kAdd, static_cast<float>(v)}; });
+  if (step.op == "max")
+    return each(operand(0), [](ChainStep& s, double v) { s = {Kind::kMax, static_cast<float>(v)}; });
+  if (step.op == "min")
+    return each(operand(0), [](ChainStep& s, double v) { s = {Kind::kMin, static_cast<float>(v)}; });
   if (step.swapped) return "swapped " + step.op;
   if (step.op == "sub") {
     return each(operand(0), [](ChainStep& s, double v) { s = {Kind::kAdd, -static_cast<float>(v)}; });
   }
-  if (step.op == "div") return each(operand(0), [](ChainStep& s, double v) { s = {Kind::kDiv, static_cast<float>(v)}; });
+  if (step.op == "div")
+    return each(operand(0), [](ChainStep& s, double v) { s = {Kind::kDiv, static_cast<float>(v)}; });
   if (step.op == "fma") {
     const auto addends = channel_constants(r_.context->in(operand(1)), r_.groups, r_.n);
     if (!addends) return "an operand is not a constant of the channel";
@@ -170,8 +174,9 @@ std::string Chains::quantize(const PointwiseStep& step) {
   const bool zero_point = step.operands.size() > 1;
   const auto [lo, hi] = range(step);
   if (zero_point && !step.zero_point_after) {
-    problem = each(static_cast<size_t>(step.operands[1]),
-                   [](ChainStep& s, double v) { s = {Kind::kAdd, static_cast<float>(v)}; });
+    problem = each(static_cast<size_t>(step.operands[1]), [](ChainStep& s, double v) {
+      s = {Kind::kAdd, static_cast<float>(v)};
+    });
     if (!problem.empty()) return problem;
   }
   problem = round(step.rounding);
@@ -181,23 +186,26 @@ std::string Chains::quantize(const PointwiseStep& step) {
     return "";
   }
   to_int(-(int64_t{1} << 40), int64_t{1} << 40);
-  problem = each(static_cast<size_t>(step.operands[1]),
-                 [](ChainStep& s, double v) { s = {Kind::kAddInt, 0, 0, static_cast<int64_t>(v)}; });
+  problem = each(static_cast<size_t>(step.operands[1]), [](ChainStep& s, double v) {
+    s = {Kind::kAddInt, 0, 0, static_cast<int64_t>(v)};
+  });
   all({Kind::kClampInt, 0, 0, lo, hi});
   return problem;
 }
 
 std::string Chains::requantize(const PointwiseStep& step) {
   if (float_ || !chains_[0].empty()) return "steps before requantize";
-  const auto value = [&](size_t i) { return channel_constants(r_.context->in(static_cast<size_t>(step.operands[i])), r_.groups, r_.n); };
+  const auto value = [&](size_t i) {
+    return channel_constants(r_.context->in(static_cast<size_t>(step.operands[i])), r_.groups, r_.n);
+  };
   const auto multiplier = value(0), shift = value(1);
   const auto zero_point = step.operands.size() > 2 ? value(2) : std::vector<double>(chains_.size(), 0.0);
   if (!multiplier || !shift || !zero_point) return "an operand is not a constant of the channel";
   const auto [lo, hi] = range(step);
   for (size_t c = 0; c < chains_.size(); c++) {
     Requantization q;
-    q.rounding = step.mode == RequantizeMode::kFixedSingle ? RequantizeRounding::kFixedSingle
-                                                           : RequantizeRounding::kFixedDouble;
+    q.rounding =
+        step.mode == RequantizeMode::kFixedSingle ? RequantizeRounding::kFixedSingle : RequantizeRounding::kFixedDouble;
     q.multiplier = {static_cast<int32_t>((*multiplier)[c]), static_cast<int32_t>((*shift)[c])};
     q.zero_point = static_cast<int32_t>((*zero_point)[c]);
     q.lo = static_cast<int32_t>(lo);

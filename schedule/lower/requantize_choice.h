@@ -1,6 +1,7 @@
 #pragma once
-/// Epilogues of 8-bit results as one proven formula: where every step between the accumulator and the stored byte is monotone
-/// with constants, the cheapest formula that gives the same integers at every reachable accumulator takes their place.
+/// Epilogues of 8-bit results as one proven formula: where every step between the accumulator and the stored byte is
+/// monotone with constants, the cheapest formula that gives the same integers at every reachable accumulator takes
+/// their place.
 #include <optional>
 #include <string>
 #include <vector>
@@ -19,9 +20,9 @@ struct RequantChoice {
 
 struct RequantRequest {
   const LoweringContext* context = nullptr;
-  int64_t groups = 1, n = 1;  ///< result channels are groups * n; operands must be one number or one a channel
-  std::vector<PointwiseStep> steps;            ///< what is left after the accumulator
-  std::vector<size_t> scales;                  ///< slots that are multiplied first, in order
+  int64_t groups = 1, n = 1;         ///< result channels are groups * n; operands must be one number or one a channel
+  std::vector<PointwiseStep> steps;  ///< what is left after the accumulator
+  std::vector<size_t> scales;        ///< slots that are multiplied first, in order
   std::vector<AccumulatorInterval> reachable;  ///< one a channel
 };
 

@@ -28,6 +28,8 @@ class RequantKernel {
   Constants bind(ValueType type, const std::string& what, Get&& get, FlatOperands& operands, NodeLowering& lowering);
   static Halide::Expr load(const Constants& constants, const Halide::Expr& channel);
 
+  Halide::Expr low_byte(const Halide::Expr& x, float lo, float hi, const Halide::Expr& shift) const;
+
   const RequantChoice& choice_;
   ValueType out_type_;
   std::string node_;

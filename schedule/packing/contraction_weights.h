@@ -8,15 +8,16 @@
 
 namespace qlathe {
 
-/// How the reduction runs: for every window position (or block of the flattened reduction) `steps` steps of `kr` elements,
-/// the last one shifted inwards so that it ends with the run: its weights are zero where it overlaps the one before.
+/// How the reduction runs: for every window position (or block of the flattened reduction) `steps` steps of `kr`
+/// elements, the last one shifted inwards so that it ends with the run: its weights are zero where it overlaps the one
+/// before.
 struct ReductionPlan {
   std::vector<ReductionAxis> window;
-  int64_t blocks = 1;    ///< of the flattened reduction; with more than one, `window` is empty
-  int64_t run = 1;       ///< elements a window position or block
-  bool decode = false;   ///< blocks cut across window positions: a position is recovered from the flattened index
-  int kr = 1;            ///< elements multiplied at once
-  int parts = 1;         ///< steps that share a byte (2 for 4-bit weights, 4 for 2-bit ones)
+  int64_t blocks = 1;   ///< of the flattened reduction; with more than one, `window` is empty
+  int64_t run = 1;      ///< elements a window position or block
+  bool decode = false;  ///< blocks cut across window positions: a position is recovered from the flattened index
+  int kr = 1;           ///< elements multiplied at once
+  int parts = 1;        ///< steps that share a byte (2 for 4-bit weights, 4 for 2-bit ones)
 
   int64_t steps() const { return (run + kr - 1) / kr; }
   int64_t packed_steps() const { return (steps() + parts - 1) / parts; }
@@ -39,9 +40,9 @@ struct PackedWeights {
   std::vector<int32_t> sums;  ///< [slice][n][blocks]: sums of the stored elements, less the offset (integers only)
 };
 
-/// Extents of the packed array: [slice][chunk][window position or block][step / parts][channel][kr]. The channels of a chunk
-/// are padded to a multiple of the lanes, and such that a row is no multiple of 1 KB, lest the rows of a tall panel fall
-/// into the same cache sets.
+/// Extents of the packed array: [slice][chunk][window position or block][step / parts][channel][kr]. The channels of a
+/// chunk are padded to a multiple of the lanes, and such that a row is no multiple of 1 KB, lest the rows of a tall
+/// panel fall into the same cache sets.
 Shape packed_shape(const ContractionShape& shape, const ContractionTile& tile, const ReductionPlan& plan,
                    ValueType stored);
 

@@ -2,8 +2,8 @@
 
 namespace qlathe {
 
-// Halide 21 has no pattern for usdot or smmla: kernels are lowered as for dot products, the printed C++ uses usdot, which
-// takes the signs as they are.
+// Halide 21 has no pattern for usdot or smmla: kernels are lowered as for dot products, the printed C++ uses usdot,
+// which takes the signs as they are.
 static const TargetRegistry::Add add_i8mm({
     .name = "arm64-i8mm",
     .summary = "ARMv8.6 with matrix multiplication of bytes (Cortex-A510, X2, Neoverse V1 and later): usdot, as C++",

@@ -2,7 +2,8 @@
 
 namespace qlathe {
 
-// Halide 21 has no pattern for the VEX form of vpdpbusd: kernels are lowered for AVX2, the printed C++ uses the instruction.
+// Halide 21 has no pattern for the VEX form of vpdpbusd: kernels are lowered for AVX2, the printed C++ uses the
+// instruction.
 static const TargetRegistry::Add add_avxvnni({
     .name = "x86-64-avxvnni",
     .summary = "Alder Lake, Zen 5 and later: vpdpbusd on 256-bit registers, as C++",

@@ -8,8 +8,8 @@
 namespace qlathe {
 
 /// The result is computed in tiles of `rows` x (`vectors` * `lanes`) channels. The channels of a group are cut into
-/// `chunks` equal runs of `chunk`; within a chunk the last tile is shifted inwards where the width does not divide it, as is
-/// the last tile of rows.
+/// `chunks` equal runs of `chunk`; within a chunk the last tile is shifted inwards where the width does not divide it,
+/// as is the last tile of rows.
 struct ContractionTile {
   int rows = 1;
   int vectors = 1;
@@ -23,24 +23,24 @@ struct ContractionTile {
 /// What one step of the reduction costs on a target, in cycles; measured or from the vendor's tables. They only rank
 /// tiles.
 struct TileCosts {
-  double multiply = 0.5;   ///< one vector multiply-accumulate
-  double load = 0.5;       ///< one vector load or broadcast
-  double latency = 5;      ///< of the multiply-accumulate
-  double operand = 0;      ///< extra work on each weight vector before it is used (decoding, splitting)
-  double finish = 5;       ///< epilogue of one vector
+  double multiply = 0.5;  ///< one vector multiply-accumulate
+  double load = 0.5;      ///< one vector load or broadcast
+  double latency = 5;     ///< of the multiply-accumulate
+  double operand = 0;     ///< extra work on each weight vector before it is used (decoding, splitting)
+  double finish = 5;      ///< epilogue of one vector
   int64_t l1_bytes = 32768;
-  double l2_load = 1.5;    ///< one weight vector that comes from the second level
+  double l2_load = 1.5;  ///< one weight vector that comes from the second level
 };
 
 struct TileRequest {
   const Target* target = nullptr;
-  int64_t rows = 1;              ///< extent of the axis that is tiled
-  int64_t n = 1;                 ///< channels of a group
-  int64_t steps = 1;             ///< steps of the whole reduction
-  double bytes_per_step = 4;     ///< of weights, a channel
-  int accumulators = 1;          ///< vectors a result vector needs (2 when sums of blocks are kept beside)
-  int lane_bits = 32;            ///< of the accumulator
-  double decode = 0;             ///< instructions a weight vector needs before use
+  int64_t rows = 1;           ///< extent of the axis that is tiled
+  int64_t n = 1;              ///< channels of a group
+  int64_t steps = 1;          ///< steps of the whole reduction
+  double bytes_per_step = 4;  ///< of weights, a channel
+  int accumulators = 1;       ///< vectors a result vector needs (2 when sums of blocks are kept beside)
+  int lane_bits = 32;         ///< of the accumulator
+  double decode = 0;          ///< instructions a weight vector needs before use
 };
 
 ContractionTile choose_tile(const TileRequest& request);

@@ -10,7 +10,8 @@ inline void expect_same(const NodeCase& node_case, const HostTensor& expected, c
   int64_t wrong = 0, first = -1;
   const int64_t bytes = storage_bytes(expected.type());
   for (int64_t i = 0; i < expected.size(); i++) {
-    if (std::memcmp(expected.bytes() + i * bytes, actual.bytes() + i * bytes, static_cast<size_t>(bytes)) == 0) continue;
+    if (std::memcmp(expected.bytes() + i * bytes, actual.bytes() + i * bytes, static_cast<size_t>(bytes)) == 0)
+      continue;
     if (wrong++ == 0) first = i;
   }
   if (wrong == 0) return;

@@ -178,6 +178,31 @@ TEST_P(ContractionOn, FloatSumsInOrder) {
   check(specs, GetParam());
 }
 
+TEST_P(ContractionOn, InterleavedFloatSums) {
+  std::vector<ContractionSpec> specs;
+  for (int64_t n : {1, 3, 18})
+    for (int64_t k : {5, 32, 45}) {
+      ContractionSpec s = dense(3, k, n);
+      s.lhs_type = s.rhs_type = s.accumulator = ValueType::kF32;
+      s.sum_order = SumOrder::kInterleaved16;
+      if (n == 3) s.rhs_type = ValueType::kI4;
+      s.label += " interleaved";
+      specs.push_back(s);
+    }
+  ContractionSpec conv = conv2d(6, 6, 3, 2, {3, 1, 1}, {3, 1, 1});
+  conv.lhs_type = conv.rhs_type = conv.accumulator = ValueType::kF32;
+  conv.sum_order = SumOrder::kInterleaved16;
+  specs.push_back(conv);
+  ContractionSpec blocks = dense(2, 60, 2);
+  blocks.lhs_type = blocks.accumulator = ValueType::kF32;
+  blocks.blocks = 3;
+  blocks.rhs_scale = Operand::kPerBlock;
+  blocks.sum_order = SumOrder::kInterleaved16;
+  blocks.label = "interleaved blocks";
+  specs.push_back(blocks);
+  check(specs, GetParam());
+}
+
 TEST_P(ContractionOn, WideActivations) {
   std::vector<ContractionSpec> specs;
   for (ValueType accumulator : {ValueType::kI32, ValueType::kI64})
@@ -233,7 +258,8 @@ TEST_P(ContractionOn, EpiloguesToBytes) {
 
 TEST(ContractionPlan, AConstantEpilogueBecomesOneProvenFormula) {
   const NodeCase node_case = make_contraction(to_bytes(dense(9, 40, 36), ValueType::kU8, 0.003f, 0), 3);
-  const LoweringContext context{node_case.graph, node_case.graph.nodes.back(), *TargetRegistry::find("x86-64-avx512vnni")};
+  const LoweringContext context{node_case.graph, node_case.graph.nodes.back(),
+                                *TargetRegistry::find("x86-64-avx512vnni")};
   const auto lowering = (*LoweringRegistry::find("contraction"))(context);
   ASSERT_TRUE(lowering.ok()) << lowering.status().text();
   ASSERT_EQ(lowering->calls.size(), 1u);
@@ -275,8 +301,7 @@ TEST_P(ContractionOn, TwoRunTimeOperands) {
   check(specs, GetParam());
 }
 
-INSTANTIATE_TEST_SUITE_P(Targets, ContractionOn,
-                         ::testing::Values("x86-64-avx512vnni", "x86-64-avx2", "generic"),
+INSTANTIATE_TEST_SUITE_P(Targets, ContractionOn, ::testing::Values("x86-64-avx512vnni", "x86-64-avx2", "generic"),
                          [](const auto& param) {
                            std::string text = param.param;
                            std::replace(text.begin(), text.end(), '-', '_');

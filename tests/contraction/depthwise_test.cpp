@@ -20,7 +20,9 @@ ContractionSpec depthwise(int64_t h, int64_t w, int64_t channels, int64_t multip
   return s;
 }
 
-void check(const std::vector<ContractionSpec>& specs, const char* target) { check_cases(specs, make_depthwise, target); }
+void check(const std::vector<ContractionSpec>& specs, const char* target) {
+  check_cases(specs, make_depthwise, target);
+}
 
 class DepthwiseOn : public ::testing::TestWithParam<const char*> {};
 

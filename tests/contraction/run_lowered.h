@@ -1,6 +1,6 @@
 #pragma once
-/// Runs lowered nodes as object code, loaded with dlopen: inputs end at a guard page, outputs have canaries, row ranges are
-/// split and run out of order.
+/// Runs lowered nodes as object code, loaded with dlopen: inputs end at a guard page, outputs have canaries, row ranges
+/// are split and run out of order.
 #include <sys/mman.h>
 #include <unistd.h>
 
@@ -52,7 +52,8 @@ class GuardedBuffer {
     mprotect(base_ + mapped_ - page, page, PROT_NONE);
     data_ = base_ + mapped_ - page - bytes;
   }
-  GuardedBuffer(GuardedBuffer&& o) noexcept : base_(std::exchange(o.base_, nullptr)), data_(o.data_), mapped_(o.mapped_) {}
+  GuardedBuffer(GuardedBuffer&& o) noexcept
+      : base_(std::exchange(o.base_, nullptr)), data_(o.data_), mapped_(o.mapped_) {}
   GuardedBuffer(const GuardedBuffer&) = delete;
   ~GuardedBuffer() {
     if (base_ != nullptr) munmap(base_, mapped_);

@@ -1,0 +1,153 @@
+// The loops of a contraction: rows that may be shared out, tiles of channels and columns, the reduction.
+#include <algorithm>
+
+#include "schedule/lower/contraction_builder.h"
+
+namespace qlathe {
+
+using Halide::Func;
+using Halide::RVar;
+using Halide::TailStrategy;
+using Halide::Var;
+
+void ContractionBuilder::schedule() {
+  const Var np("np"), nj("nj"), v("v"), lane("c"), row("row");
+  const Var x = row_vars_.back(), xo(x.name() + "o"), xi(x.name() + "i");
+  const ContractionTile& t = tile();
+  const bool vectors = t.lanes > 1;
+  const int64_t x_extent = shape().rows.back().extent;
+  const auto tail = [](bool exact) { return exact ? TailStrategy::RoundUp : TailStrategy::ShiftInwards; };
+
+  out_.split(n_, np, nj, i32(t.width()), tail(t.chunk % t.width() == 0));
+  out_.split(x, xo, xi, t.rows, tail(x_extent % t.rows == 0));
+  std::vector<Halide::VarOrRVar> order;
+  if (vectors) {
+    out_.split(nj, v, lane, t.lanes, TailStrategy::RoundUp).vectorize(lane);
+    order = {lane, v, xi, xo, np};
+  } else {
+    order = {nj, xi, xo, np};
+  }
+  // Everything else is one loop whose iterations may be shared out: rows innermost, then channels, groups, batches.
+  std::vector<Var> outer;
+  for (size_t i = row_vars_.size() - 1; i-- > 0;) {
+    if (shape().rows[i].rhs_stride == 0) outer.push_back(row_vars_[i]);
+  }
+  if (t.chunks > 1) outer.push_back(d_);
+  if (shape().groups_n > 1) outer.push_back(g_);
+  for (size_t i = row_vars_.size() - 1; i-- > 0;) {
+    if (shape().rows[i].rhs_stride != 0) outer.push_back(row_vars_[i]);
+  }
+  for (const Var& var : outer)
+    order.push_back(var);
+  out_.reorder(order);
+  row_extent_ = t.chunks * shape().groups_n;
+  for (size_t i = 0; i + 1 < shape().rows.size(); i++)
+    row_extent_ *= shape().rows[i].extent;
+  if (!outer.empty()) {
+    Var fused = outer[0];
+    for (size_t i = 1; i < outer.size(); i++) {
+      Var next(i + 1 == outer.size() ? "row" : "f" + std::to_string(i));
+      out_.fuse(fused, outer[i], next);
+      fused = next;
+    }
+    row_loop_ = fused.name();
+  }
+
+  Func& sum = accumulator_;
+  const Var sn("m"), sv("v"), sc("c");
+  const auto vectorize_channels = [&](Func& f) {
+    if (!vectors) return;
+    f.split(n_, sv, sc, t.lanes, TailStrategy::RoundUp).vectorize(sc);
+  };
+  const Var sx = x;
+  if (blocked()) {
+    blocks_.compute_at(out_, xo);
+    vectorize_channels(blocks_);
+    blocks_.reorder(vectors ? std::vector<Halide::VarOrRVar>{sc, sv, sx} : std::vector<Halide::VarOrRVar>{n_, sx});
+    auto update = blocks_.update();
+    const RVar b(block_loop_);
+    if (vectors) {
+      update.split(n_, sv, sc, t.lanes).vectorize(sc);
+      update.reorder({sc, sv, sx, b});
+    } else {
+      update.reorder({n_, sx, b});
+    }
+    blocks_.bound_extent(n_, i32(t.width()));
+    sum.compute_at(blocks_, b);
+  } else {
+    sum.compute_at(out_, xo);
+  }
+  if (plan_.interleaved) return schedule_interleaved(x);
+  vectorize_channels(sum);
+  sum.reorder(vectors ? std::vector<Halide::VarOrRVar>{sc, sv, sx} : std::vector<Halide::VarOrRVar>{n_, sx});
+  auto update = sum.update();
+  std::vector<Halide::VarOrRVar> inner;
+  if (reduction().kr > 1) inner.push_back(RVar("j"));
+  if (vectors) {
+    update.split(n_, sv, sc, t.lanes);
+    inner.insert(inner.end(), {sc, sv, sx});
+  } else {
+    inner.insert(inner.end(), {n_, sx});
+  }
+  for (const auto& [from, to] : reduce_.names) {
+    if (to != "j") inner.push_back(RVar(to));
+  }
+  update.reorder(inner);
+  if (reduction().kr > 1) update.atomic().vectorize(RVar("j"));
+  if (vectors) update.vectorize(sc);
+
+  if (decodes_weights()) {
+    decoded_.compute_at(sum, RVar("k"));
+    const int width = t.lanes * reduction().kr;
+    if (vectors) {
+      const Var qo("qo"), qi("qi");
+      decoded_.split(q_, qo, qi, width, TailStrategy::RoundUp).vectorize(qi);
+    }
+  }
+  if (plan_.flip_lhs) schedule_flipped(xo);
+  if (plan_.row_sums) row_sums_.compute_at(out_, xo);
+}
+
+void ContractionBuilder::schedule_interleaved(const Var& x) {
+  const Var v("v"), lane("c");
+  auto update = accumulator_.update();
+  if (tile().lanes > 1) {
+    accumulator_.split(n_, v, lane, tile().lanes, TailStrategy::RoundUp).vectorize(lane).reorder({lane, v, x, l_});
+    update.split(n_, v, lane, tile().lanes).vectorize(lane).reorder({lane, v, x, l_, RVar("k")});
+  } else if (c_.target.vectorize) {
+    // Too few channels for a vector: the partial sums fill one.
+    const int lanes = std::min(16, c_.target.lanes(32));
+    accumulator_.reorder_storage({l_, n_, x}).split(l_, v, lane, lanes).vectorize(lane).reorder({lane, v, n_, x});
+    update.split(l_, v, lane, lanes).vectorize(lane).reorder({lane, v, n_, x, RVar("k")});
+  } else {
+    update.reorder({n_, x, l_, RVar("k")});
+  }
+}
+
+void ContractionBuilder::schedule_flipped(const Var& xo) {
+  int64_t extent = reduction().run * (reduction().blocks);
+  const RowAxis& axis = shape().rows.back();
+  const bool windowed = !shape().window.empty();
+  extent += ((windowed ? axis.extent : tile().rows) - 1) * axis.lhs_stride;
+  for (const ReductionAxis& w : shape().window)
+    extent += (w.extent - 1) * w.lhs_stride;
+  if (windowed && !row_loop_.empty())
+    flipped_.compute_at(out_, Var(row_loop_));
+  else if (windowed)
+    flipped_.compute_root();
+  else
+    flipped_.compute_at(out_, xo);
+  int64_t lanes = 1;
+  if (c_.target.vectorize) {
+    lanes = c_.target.vector_bits / 8;
+    while (lanes > extent)
+      lanes /= 2;
+    const Var pv("pv"), pi("pi");
+    flipped_.split(flipped_.args()[0], pv, pi, i32(lanes), TailStrategy::ShiftInwards).vectorize(pi);
+  }
+  // Storage beyond what counts as a register array (codegen/halide/register_arrays.h): the reduction is not to be
+  // unrolled.
+  flipped_.bound_storage(flipped_.args()[0], i32(std::max(extent, 33 * lanes)));
+}
+
+}  // namespace qlathe
