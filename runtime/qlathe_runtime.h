@@ -5,17 +5,17 @@
 #define QLATHE_RUNTIME_H
 
 #include "qlathe/config.h"
+#include "qlathe/generic.h"
 #include "qlathe/scalar.h"
 #include "qlathe/scalar_float.h"
-#include "qlathe/generic.h"
 // Every form guards itself.
-#include "qlathe/reference_vectors.h"
-#include "qlathe/gnu_vectors.h"
-#include "qlathe/wide.h"
-#include "qlathe/gnu_ops.h"
-#include "qlathe/x86_ops.h"
 #include "qlathe/avx2.h"
 #include "qlathe/avx512.h"
+#include "qlathe/gnu_ops.h"
+#include "qlathe/gnu_vectors.h"
+#include "qlathe/reference_vectors.h"
 #include "qlathe/vector_api.h"
+#include "qlathe/wide.h"
+#include "qlathe/x86_ops.h"
 
 #endif

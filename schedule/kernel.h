@@ -52,7 +52,7 @@ struct KernelOutput {
 ///   int32_t name(const T* input..., T* output..., [void* scratch,] int32_t scalar..., int32_t row_begin, int32_t
 ///   row_end)
 struct KernelPipeline {
-  std::string name;  ///< a C identifier
+  std::string name;  ///< a C identifier that means nothing in C++ or the runtime ("load", "min")
   std::vector<KernelInput> inputs;
   std::vector<KernelOutput> outputs;
   std::vector<Halide::Param<int32_t>> scalars;

@@ -164,7 +164,7 @@ Text Expressions::division(const Expr& a, const Expr& b) {
       ((constant && *constant > 0) || (t.is_uint() && is_const(divisor) && !is_const_zero(divisor)))) {
     return {print(a).at(Text::kProduct) + " / " + print(b).at(Text::kProduct + 1), Text::kProduct};
   }
-  return {call("div_floor", {a, b})};
+  return {call("div_euclid", {a, b})};
 }
 
 Text Expressions::remainder(const Expr& a, const Expr& b) {
@@ -180,7 +180,7 @@ Text Expressions::remainder(const Expr& a, const Expr& b) {
       ((constant && *constant > 0) || (t.is_uint() && is_const(divisor) && !is_const_zero(divisor)))) {
     return {print(a).at(Text::kProduct) + " % " + print(b).at(Text::kProduct + 1), Text::kProduct};
   }
-  return {call("mod_floor", {a, b})};
+  return {call("mod_euclid", {a, b})};
 }
 
 // b < a ? a : b is max(a, b), and a < b ? a : b is min(a, b), in the runtime's sense: the second where one is NaN. One

@@ -2,6 +2,7 @@
 
 #include <Halide.h>
 
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -79,6 +80,7 @@ class Expressions {
   // vectors.cpp
   Text broadcast(const Halide::Internal::Broadcast* op);
   Text shuffle(const Halide::Internal::Shuffle* op);
+  std::optional<Text> elements_of_load(const Halide::Internal::Shuffle* op);
   Text vector_reduce(const Halide::Internal::VectorReduce* op, const Halide::Expr& initial);
   Text dot(const Halide::Internal::VectorReduce* op, const Halide::Expr& initial, bool* matched);
   std::string gather_index(const BufferInfo& info, const Halide::Expr& index, bool* is_table);

@@ -106,10 +106,27 @@ class KernelPrinter {
     }
   }
 
+  // Lines longer than 120 columns are broken after the comma that is nested least, the last one of those.
   void line(const std::string& text) {
+    std::string indent, rest = text;
     for (int i = 0; i < depth_; ++i)
-      text_ += options_.indent;
-    text_ += text + "\n";
+      indent += options_.indent;
+    size_t width = 120 > indent.size() + 40 ? 120 - indent.size() : 40;
+    while (rest.size() > width) {
+      int depth = 0, least = 1000;
+      size_t cut = 0;
+      for (size_t i = 0; i + 1 < width; ++i) {
+        depth += rest[i] == '(' || rest[i] == '[' ? 1 : rest[i] == ')' || rest[i] == ']' ? -1 : 0;
+        if (rest[i] == ',' && rest[i + 1] == ' ' && i > 20 && depth <= least) {
+          least = depth;
+          cut = i + 2;
+        }
+      }
+      if (cut == 0) break;
+      text_ += indent + rest.substr(0, cut - 1) + "\n";
+      rest = options_.indent + options_.indent + rest.substr(cut);
+    }
+    text_ += indent + rest + "\n";
   }
 
   // A line whose expressions may have left declarations to print before it.

@@ -54,6 +54,28 @@ Text Expressions::broadcast(const Broadcast* op) {
   return {"splat<" + type(t) + ">(" + text + ")"};
 }
 
+// Lanes of a load that is no vector type of ours (96 bytes for every third one): only those elements are read.
+std::optional<Text> Expressions::elements_of_load(const Shuffle* op) {
+  const Load* source = op->vectors.size() == 1 ? op->vectors[0].as<Load>() : nullptr;
+  if (source == nullptr) return std::nullopt;
+  int lanes = source->type.lanes();
+  if ((lanes & (lanes - 1)) == 0) return std::nullopt;
+  const Ramp* ramp = source->index.as<Ramp>();
+  if (ramp == nullptr || !is_const_one(ramp->stride) || !is_const_one(source->predicate)) return std::nullopt;
+  bool even_steps = op->indices.size() > 1;
+  int step = even_steps ? op->indices[1] - op->indices[0] : 0;
+  std::string list;
+  for (size_t i = 0; i < op->indices.size(); ++i) {
+    list += ", " + std::to_string(op->indices[i]);
+    even_steps = even_steps && (i == 0 || op->indices[i] - op->indices[i - 1] == step);
+  }
+  if (even_steps) {
+    return Text{"load_strided<" + type(op->type) + ">(" + address(source->name, ramp->base + op->indices[0]) + ", " +
+                std::to_string(step) + ")"};
+  }
+  return Text{"load_lanes<" + type(op->type) + list + ">(" + address(source->name, ramp->base) + ")"};
+}
+
 Text Expressions::shuffle(const Shuffle* op) {
   Type t = op->type;
   if (op->is_extract_element()) {
@@ -78,6 +100,7 @@ Text Expressions::shuffle(const Shuffle* op) {
     std::string words = type(Halide::Int(32, t.lanes() * t.bytes() / 4));
     return {"bits_as<" + type(t) + ">(splat<" + words + ">(bits_as<i32>(" + value(repeated) + ")))"};
   }
+  if (auto elements = elements_of_load(op)) return *elements;
   std::vector<Expr> vectors = op->vectors;
   std::vector<int> indices = op->indices;
   if (op->is_concat() && vectors.size() == 2 && vectors[0].type().is_vector()) return {call("concat", vectors)};
@@ -200,40 +223,56 @@ Text Expressions::vector_reduce(const VectorReduce* op, const Expr& initial) {
   return {print(initial).at(Text::kSum) + " + " + text, Text::kSum};
 }
 
+// Without casts to wider types.
+Expr without_widening(Expr e) {
+  const Cast* c = e.as<Cast>();
+  while (c != nullptr && c->type.is_int_or_uint() && !c->value.type().is_bool() &&
+         c->type.can_represent(c->value.type())) {
+    e = c->value;
+    c = e.as<Cast>();
+  }
+  return e;
+}
+
+// The ramp in a comparison's side, which lowering may have narrowed to bytes where its values fit.
+const Ramp* ramp_of(const Expr& e) {
+  if (const Ramp* ramp = e.as<Ramp>()) return ramp;
+  const Cast* c = e.as<Cast>();
+  const Ramp* ramp = c != nullptr ? c->value.as<Ramp>() : nullptr;
+  if (ramp == nullptr || !as_const_int(ramp->base) || !is_const_one(ramp->stride)) return nullptr;
+  int64_t first = *as_const_int(ramp->base), last = first + ramp->lanes - 1;
+  return c->type.can_represent(first) && c->type.can_represent(last) ? ramp : nullptr;
+}
+
 std::optional<std::string> Expressions::leading_lanes(const Expr& predicate) {
   Expr e = simplify(lower_intrinsics(predicate));
-  while (const Cast* c = e.as<Cast>())
-    e = c->value;
   const LE* le = e.as<LE>();
   const LT* lt = e.as<LT>();
-  Expr a = le != nullptr   ? le->a
-           : lt != nullptr ? lt->a
-                           : Expr(),
-       b = le != nullptr   ? le->b
-           : lt != nullptr ? lt->b
-                           : Expr();
-  if (!a.defined()) return std::nullopt;
-  const Ramp* ramp = a.as<Ramp>();
-  const Broadcast* limit = b.as<Broadcast>();
+  if (le == nullptr && lt == nullptr) return std::nullopt;
+  const Ramp* ramp = ramp_of(le != nullptr ? le->a : lt->a);
+  const Broadcast* limit = (le != nullptr ? le->b : lt->b).as<Broadcast>();
   if (ramp == nullptr || limit == nullptr || !is_const_one(ramp->stride)) return std::nullopt;
-  Expr count = simplify(limit->value - ramp->base + (le != nullptr ? 1 : 0));
-  return affine(count, 1);
+  Expr count = simplify(Halide::cast<int32_t>(limit->value) - ramp->base + (le != nullptr ? 1 : 0));
+  return is_affine(count) ? affine(count, 1) : value(count);
 }
 
 std::string Expressions::gather_index(const BufferInfo& info, const Expr& index, bool* is_table) {
   // A table of 256 bytes by an unsigned byte, or by a signed one plus 128.
   *is_table = false;
   if (info.bytes == 256 && info.type.bits() == 8) {
-    if (const Cast* c = index.as<Cast>(); c != nullptr && c->value.type().is_uint() && c->value.type().bits() == 8) {
+    Expr narrow = without_widening(index);
+    if (narrow.type().is_uint() && narrow.type().bits() == 8) {
       *is_table = true;
-      return value(c->value);
+      return value(narrow);
     }
-    if (const Add* add = index.as<Add>()) {
-      const Cast* c = add->a.as<Cast>();
-      if (c != nullptr && c->value.type().is_int() && c->value.type().bits() == 8 && is_const(add->b, 128)) {
+    Expr sum = lower_intrinsics(index);
+    if (const Add* add = sum.as<Add>()) {
+      bool constant_first = is_const(add->a, 128);
+      narrow = without_widening(constant_first ? add->b : add->a);
+      if (narrow.type().is_int() && narrow.type().bits() == 8 && is_const(constant_first ? add->a : add->b, 128)) {
         *is_table = true;
-        std::string bytes = type(c->value.type().with_code(Type::UInt));
-        return "bits_as<" + bytes + ">(" + value(c->value) + ") ^ splat<" + bytes + ">(128)";
+        std::string bytes = type(narrow.type().with_code(Type::UInt));
+        return "bits_as<" + bytes + ">(" + value(narrow) + ") ^ splat<" + bytes + ">(128)";
       }
     }
   }
@@ -265,8 +304,11 @@ Text Expressions::load(const Load* op) {
       return {print(op->predicate).at(Text::kOther + 1) + " ? " + value(plain) + " : " + value(make_zero(t)),
               Text::kOther};
     }
+    if (!dense) throw CannotPrint("a load from '" + op->name + "' under a mask and not dense");
     auto count = leading_lanes(op->predicate);
-    if (!count || !dense) throw CannotPrint("a load from '" + op->name + "' under a mask");
+    if (!count) {
+      return {"load_masked<" + type(t) + ">(" + address(op->name, ramp->base) + ", " + value(op->predicate) + ")"};
+    }
     return {"load_first<" + type(t) + ">(" + address(op->name, ramp->base) + ", " + *count + ")"};
   }
   if (info.lanes > 0) return {place(op->name, dense ? ramp->base : op->index)};
@@ -299,8 +341,11 @@ std::string Expressions::store(const Store* op) {
   const std::string end = ";";
   if (!is_const_one(op->predicate)) {
     if (t.is_scalar()) return "if (" + value(op->predicate) + ") " + place(op->name, op->index) + " = " + text + end;
+    if (!dense) throw CannotPrint("a store to '" + op->name + "' under a mask and not dense");
     auto count = leading_lanes(op->predicate);
-    if (!count || !dense) throw CannotPrint("a store to '" + op->name + "' under a mask");
+    if (!count) {
+      return "store_masked(" + address(op->name, ramp->base) + ", " + value(op->predicate) + ", " + text + ")" + end;
+    }
     return "store_first(" + address(op->name, ramp->base) + ", " + *count + ", " + text + ")" + end;
   }
   if (info.lanes > 0) return place(op->name, dense ? ramp->base : op->index) + " = " + text + end;

@@ -8,6 +8,23 @@ using Halide::Expr;
 
 namespace {
 
+class HasLoad : public IRVisitor {
+ public:
+  bool found = false;
+
+ private:
+  using IRVisitor::visit;
+  void visit(const Load*) override { found = true; }
+};
+
+// Masks of tails, "ramp(0, 1, 16) < x16(n)": a load or store under one has to see it.
+bool is_mask_of_indices(const Expr& value) {
+  if (!value.type().is_bool() || !value.type().is_vector()) return false;
+  HasLoad loads;
+  value.accept(&loads);
+  return !loads.found;
+}
+
 class InlineAffineLets : public IRMutator {
   using IRMutator::visit;
 
@@ -16,7 +33,7 @@ class InlineAffineLets : public IRMutator {
   template <class Node, class Made>
   Made visit_let(const Node* op) {
     Expr value = mutate(op->value);
-    bool inlined = is_affine(value);
+    bool inlined = is_affine(value) || is_mask_of_indices(value);
     values_[op->name].push_back(inlined ? value : Expr());
     Made body = mutate(op->body);
     values_[op->name].pop_back();

@@ -192,6 +192,9 @@ Result<LoweredKernel> lower_kernel(const KernelPipeline& pipeline, const std::st
     if (!Target::validate_target_string(halide_target)) {
       return Status::internal("not a Halide target: '" + halide_target + "'");
     }
+    if (pipeline.name != base_name(pipeline.name)) {
+      return Status::internal("'" + pipeline.name + "' cannot be a kernel's name: it means something in emitted code");
+    }
     auto lowered = lower_or_throw(pipeline, halide_target);
     if (!lowered.ok()) lowered.status().at(Place{"", pipeline.name, ""});
     return lowered;

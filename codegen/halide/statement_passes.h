@@ -23,8 +23,8 @@ Stmt remove_buffer_structs(const Stmt& body);
 Result<Stmt> restrict_row_loop(const Stmt& body, const std::set<std::string>& functions, const std::string& row_loop,
                                int32_t row_extent);
 
-/// Replaces every let of an integer that is affine in loop variables by its value: lowering hoists dozens of them, and
-/// both LLVM and the C++ compilers hoist again what pays.
+/// Replaces every let of an integer that is affine in loop variables, and of a mask of indices, by its value: lowering
+/// hoists dozens of them, and both LLVM and the C++ compilers hoist again what pays.
 Stmt inline_affine_lets(const Stmt& body);
 
 /// Moves a condition that is the whole body of a loop and does not change in it out of the loop. Halide's own pass

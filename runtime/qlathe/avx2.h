@@ -9,8 +9,8 @@
 QL_NAMESPACE_BEGIN
 
 // ---- lanes of the same width ----
-#define QL_X86_16_32(F, V16, V32, OP)         \
-  QL_X86_BINARY(F, V16, __m128i, _mm_##OP)    \
+#define QL_X86_16_32(F, V16, V32, OP)      \
+  QL_X86_BINARY(F, V16, __m128i, _mm_##OP) \
   QL_X86_BINARY(F, V32, __m256i, _mm256_##OP)
 QL_X86_16_32(min_f, i8x16, i8x32, min_epi8)
 QL_X86_16_32(max_f, i8x16, i8x32, max_epi8)
@@ -52,13 +52,13 @@ QL_X86_UNARY(abs_f, u32x4, i32x4, __m128i, _mm_abs_epi32)
 QL_X86_UNARY(abs_f, u32x8, i32x8, __m256i, _mm256_abs_epi32)
 
 // ---- floating point ----
-#define QL_X86_FLOAT(V, M, PRE, S)                                                           \
-  QL_X86_UNARY_EXPR(floor_f, V, V, PRE##floor_##S((M)a))                                     \
-  QL_X86_UNARY_EXPR(ceil_f, V, V, PRE##ceil_##S((M)a))                                       \
+#define QL_X86_FLOAT(V, M, PRE, S)                                                                      \
+  QL_X86_UNARY_EXPR(floor_f, V, V, PRE##floor_##S((M)a))                                                \
+  QL_X86_UNARY_EXPR(ceil_f, V, V, PRE##ceil_##S((M)a))                                                  \
   QL_X86_UNARY_EXPR(round_f, V, V, PRE##round_##S((M)a, _MM_FROUND_TO_NEAREST_INT | _MM_FROUND_NO_EXC)) \
   QL_X86_UNARY_EXPR(trunc_f, V, V, PRE##round_##S((M)a, _MM_FROUND_TO_ZERO | _MM_FROUND_NO_EXC))        \
-  QL_X86_UNARY_EXPR(sqrt_f, V, V, PRE##sqrt_##S((M)a))                                       \
-  QL_X86_FMA_OP(V, M, PRE##fmadd_##S)                                                        \
+  QL_X86_UNARY_EXPR(sqrt_f, V, V, PRE##sqrt_##S((M)a))                                                  \
+  QL_X86_FMA_OP(V, M, PRE##fmadd_##S)                                                                   \
   QL_X86_ROUNDED(V)
 QL_X86_FLOAT(f32x4, __m128, _mm_, ps)
 QL_X86_FLOAT(f32x8, __m256, _mm256_, ps)
@@ -69,7 +69,7 @@ QL_X86_UNARY(round_to_i32_f, i32x4, f32x4, __m128, _mm_cvtps_epi32)
 QL_X86_UNARY(round_to_i32_f, i32x8, f32x8, __m256, _mm256_cvtps_epi32)
 
 // ---- conversions to wider integers: from registers, and from halves and quarters of one ----
-#define QL_X86_WIDEN(R1, R2, A, GET, CALL)      \
+#define QL_X86_WIDEN(R1, R2, A, GET, CALL)       \
   QL_X86_UNARY_EXPR(convert_f, R1, A, CALL(GET)) \
   QL_X86_UNARY_EXPR(convert_f, R2, A, CALL(GET))
 QL_X86_WIDEN(i16x8, u16x8, u8x8, low_64(a), _mm_cvtepu8_epi16)
@@ -102,8 +102,8 @@ QL_X86_UNARY(convert_f, f64x4, i32x4, __m128i, _mm256_cvtepi32_pd)
 QL_X86_UNARY(convert_f, f64x4, f32x4, __m128, _mm256_cvtps_pd)
 QL_X86_UNARY(convert_f, f32x4, f64x4, __m256d, _mm256_cvtpd_ps)
 QL_X86_UNARY(convert_f, i32x4, f64x4, __m256d, _mm256_cvttpd_epi32)
-#define QL_X86_SMALL_AND_FLOAT(S, N)         \
-  QL_X86_VIA(f32x##N, S##x##N, i32x##N)      \
+#define QL_X86_SMALL_AND_FLOAT(S, N)    \
+  QL_X86_VIA(f32x##N, S##x##N, i32x##N) \
   QL_X86_VIA(S##x##N, f32x##N, i32x##N)
 QL_X86_SMALL_AND_FLOAT(u8, 4)
 QL_X86_SMALL_AND_FLOAT(i8, 4)
@@ -137,8 +137,8 @@ QL_INLINE __m128i pack_u16(__m128i a) { return _mm_packus_epi16(a, a); }
 QL_INLINE __m128i pack_s16(__m256i a) { return _mm_packs_epi16(lower(a), upper(a)); }
 QL_INLINE __m128i pack_u16(__m256i a) { return _mm_packus_epi16(lower(a), upper(a)); }
 
-#define QL_X86_NARROW(F, R, A, EXPR)          \
-  QL_X86_UNARY_EXPR(F, i##R, A, EXPR)         \
+#define QL_X86_NARROW(F, R, A, EXPR)  \
+  QL_X86_UNARY_EXPR(F, i##R, A, EXPR) \
   QL_X86_UNARY_EXPR(F, u##R, A, EXPR)
 QL_X86_NARROW(convert_f, 16x8, i32x8, pack_u32(masked((__m256i)a, 0xffff)))
 QL_X86_NARROW(convert_f, 16x8, u32x8, pack_u32(masked((__m256i)a, 0xffff)))
@@ -152,8 +152,10 @@ QL_X86_NARROW(convert_f, 8x16, i16x16, pack_u16(masked((__m256i)a, 0xff00ff)))
 QL_X86_NARROW(convert_f, 8x16, u16x16, pack_u16(masked((__m256i)a, 0xff00ff)))
 QL_X86_NARROW(convert_f, 8x8, i16x8, first_64(pack_u16(masked((__m128i)a, 0xff00ff))))
 QL_X86_NARROW(convert_f, 8x8, u16x8, first_64(pack_u16(masked((__m128i)a, 0xff00ff))))
-QL_X86_NARROW(convert_f, 32x4, i64x4, lower(_mm256_permutevar8x32_epi32((__m256i)a, _mm256_setr_epi32(0, 2, 4, 6, 0, 2, 4, 6))))
-QL_X86_NARROW(convert_f, 32x4, u64x4, lower(_mm256_permutevar8x32_epi32((__m256i)a, _mm256_setr_epi32(0, 2, 4, 6, 0, 2, 4, 6))))
+QL_X86_NARROW(convert_f, 32x4, i64x4,
+              lower(_mm256_permutevar8x32_epi32((__m256i)a, _mm256_setr_epi32(0, 2, 4, 6, 0, 2, 4, 6))))
+QL_X86_NARROW(convert_f, 32x4, u64x4,
+              lower(_mm256_permutevar8x32_epi32((__m256i)a, _mm256_setr_epi32(0, 2, 4, 6, 0, 2, 4, 6))))
 #undef QL_X86_NARROW
 // Saturating. To unsigned from signed 32 bits the first pack is signed: 16 bits hold every value the second one keeps.
 QL_X86_UNARY_EXPR(sat_f, i16x8, i32x8, pack_s32((__m256i)a))
@@ -170,10 +172,10 @@ QL_X86_UNARY_EXPR(sat_f, i8x8, i16x8, first_64(pack_s16((__m128i)a)))
 QL_X86_UNARY_EXPR(sat_f, u8x8, i16x8, first_64(pack_u16((__m128i)a)))
 
 // ---- selection ----
-#define QL_X86_SELECT(V, M, I, CALL)                                                               \
-  template <>                                                                                      \
-  struct native_ternary<select_f, V, I, V, V> {                                                    \
-    static QL_INLINE V run(I m, V a, V b) { return (V)CALL((M)b, (M)a, (M)m); }                    \
+#define QL_X86_SELECT(V, M, I, CALL)                                            \
+  template <>                                                                   \
+  struct native_ternary<select_f, V, I, V, V> {                                 \
+    static QL_INLINE V run(I m, V a, V b) { return (V)CALL((M)b, (M)a, (M)m); } \
   };
 QL_X86_SELECT(f32x4, __m128, i32x4, _mm_blendv_ps)
 QL_X86_SELECT(f32x8, __m256, i32x8, _mm256_blendv_ps)
@@ -197,12 +199,12 @@ QL_INLINE __m128i even_bytes(u8x16 a) { return _mm_and_si128((__m128i)a, _mm_set
 QL_INLINE __m128i odd_bytes(u8x16 a) { return _mm_srli_epi16((__m128i)a, 8); }
 QL_INLINE __m128i even_bytes(i8x16 a) { return _mm_srai_epi16(_mm_slli_epi16((__m128i)a, 8), 8); }
 QL_INLINE __m128i odd_bytes(i8x16 a) { return _mm_srai_epi16((__m128i)a, 8); }
-#define QL_X86_DOT4(A, B)                                                                                 \
-  QL_X86_DOT(dot4_op, i32x8, A##x32, B##x32,                                                              \
+#define QL_X86_DOT4(A, B)                                                                                      \
+  QL_X86_DOT(dot4_op, i32x8, A##x32, B##x32,                                                                   \
              _mm256_add_epi32(_mm256_add_epi32((__m256i)acc, _mm256_madd_epi16(even_bytes(a), even_bytes(b))), \
-                              _mm256_madd_epi16(odd_bytes(a), odd_bytes(b))))                             \
-  QL_X86_DOT(dot4_op, i32x4, A##x16, B##x16,                                                              \
-             _mm_add_epi32(_mm_add_epi32((__m128i)acc, _mm_madd_epi16(even_bytes(a), even_bytes(b))),      \
+                              _mm256_madd_epi16(odd_bytes(a), odd_bytes(b))))                                  \
+  QL_X86_DOT(dot4_op, i32x4, A##x16, B##x16,                                                                   \
+             _mm_add_epi32(_mm_add_epi32((__m128i)acc, _mm_madd_epi16(even_bytes(a), even_bytes(b))),          \
                            _mm_madd_epi16(odd_bytes(a), odd_bytes(b))))
 #if defined(__AVXVNNI__)
 QL_X86_DOT(dot4_op, i32x8, u8x32, i8x32, _mm256_dpbusd_avx_epi32((__m256i)acc, (__m256i)a, (__m256i)b))
@@ -211,8 +213,7 @@ QL_X86_DOT(dot2_op, i32x8, i16x16, i16x16, _mm256_dpwssd_avx_epi32((__m256i)acc,
 QL_X86_DOT(dot2_op, i32x4, i16x8, i16x8, _mm_dpwssd_avx_epi32((__m128i)acc, (__m128i)a, (__m128i)b))
 #else
 QL_X86_DOT4(u8, i8)
-QL_X86_DOT(dot2_op, i32x8, i16x16, i16x16,
-           _mm256_add_epi32((__m256i)acc, _mm256_madd_epi16((__m256i)a, (__m256i)b)))
+QL_X86_DOT(dot2_op, i32x8, i16x16, i16x16, _mm256_add_epi32((__m256i)acc, _mm256_madd_epi16((__m256i)a, (__m256i)b)))
 QL_X86_DOT(dot2_op, i32x4, i16x8, i16x8, _mm_add_epi32((__m128i)acc, _mm_madd_epi16((__m128i)a, (__m128i)b)))
 #endif
 QL_X86_DOT4(i8, i8)

@@ -1,6 +1,6 @@
-// AVX-512 (F, BW, DQ, VL, VNNI; VBMI where there is one) on vectors of 64 bytes, and its masks and narrowing moves on all
-// sizes. Intrinsics are called in their maskz form with a full mask: the plain forms of g++ 12 warn of uninitialized
-// values when inlined; size and speed are the same.
+// AVX-512 (F, BW, DQ, VL, VNNI; VBMI where there is one) on vectors of 64 bytes, and its masks and narrowing moves on
+// all sizes. Intrinsics are called in their maskz form with a full mask: the plain forms of g++ 12 warn of
+// uninitialized values when inlined; size and speed are the same.
 #ifndef QLATHE_AVX512_H
 #define QLATHE_AVX512_H
 
@@ -14,12 +14,13 @@
 QL_NAMESPACE_BEGIN
 
 // ---- masks ----
-#define QL_KMASK_OPERATOR(OP)                                                    \
-  template <int N>                                                               \
-  QL_INLINE kmask<N> operator OP(kmask<N> a, kmask<N> b) {                       \
-    kmask<N> r;                                                                  \
-    for (int i = 0; i < (N + 63) / 64; i++) r.bits[i] = a.bits[i] OP b.bits[i];  \
-    return r;                                                                    \
+#define QL_KMASK_OPERATOR(OP)                              \
+  template <int N>                                         \
+  QL_INLINE kmask<N> operator OP(kmask<N> a, kmask<N> b) { \
+    kmask<N> r;                                            \
+    for (int i = 0; i < (N + 63) / 64; i++)                \
+      r.bits[i] = a.bits[i] OP b.bits[i];                  \
+    return r;                                              \
   }
 QL_KMASK_OPERATOR(&)
 QL_KMASK_OPERATOR(|)
@@ -27,50 +28,58 @@ QL_KMASK_OPERATOR(|)
 template <int N>
 QL_INLINE kmask<N> operator~(kmask<N> a) {
   kmask<N> r;
-  for (int i = 0; i < (N + 63) / 64; i++) r.bits[i] = ~a.bits[i];
+  for (int i = 0; i < (N + 63) / 64; i++)
+    r.bits[i] = ~a.bits[i];
   return r;
 }
 template <int N>
 struct kmask_halves {
   static QL_INLINE kmask<N / 2> lo(kmask<N> m) {
     kmask<N / 2> r;
-    for (int i = 0; i < (N / 2 + 63) / 64; i++) r.bits[i] = m.bits[i];
+    for (int i = 0; i < (N / 2 + 63) / 64; i++)
+      r.bits[i] = m.bits[i];
     return r;
   }
   static QL_INLINE kmask<N / 2> hi(kmask<N> m) {
     kmask<N / 2> r;
-    if (N <= 64) r.bits[0] = m.bits[0] >> (N / 2 & 63);
-    else for (int i = 0; i < N / 128; i++) r.bits[i] = m.bits[N / 128 + i];
+    if (N <= 64)
+      r.bits[0] = m.bits[0] >> (N / 2 & 63);
+    else
+      for (int i = 0; i < N / 128; i++)
+        r.bits[i] = m.bits[N / 128 + i];
     return r;
   }
   static QL_INLINE kmask<N> join(kmask<N / 2> a, kmask<N / 2> b) {
     kmask<N> r;
-    if (N <= 64) r.bits[0] = (a.bits[0] & ((u64(1) << (N / 2 & 63)) - 1)) | (b.bits[0] << (N / 2 & 63));
-    else for (int i = 0; i < N / 128; i++) {
-      r.bits[i] = a.bits[i];
-      r.bits[N / 128 + i] = b.bits[i];
-    }
+    if (N <= 64)
+      r.bits[0] = (a.bits[0] & ((u64(1) << (N / 2 & 63)) - 1)) | (b.bits[0] << (N / 2 & 63));
+    else
+      for (int i = 0; i < N / 128; i++) {
+        r.bits[i] = a.bits[i];
+        r.bits[N / 128 + i] = b.bits[i];
+      }
     return r;
   }
 };
 // Comparisons of whatever has no instruction: small vectors by lanes, wide ones by halves.
-#define QL_KMASK_COMPARE(F)                                                                                    \
-  template <int N, class V>                                                                                    \
-  struct native_binary<F, kmask<N>, V, V> {                                                                    \
-    static QL_INLINE kmask<N> run(V a, V b) {                                                                  \
-      const lanes_of<V> x(a), y(b);                                                                            \
-      u64 bits = 0;                                                                                            \
-      for (int i = 0; i < N; i++) bits |= F::template run<i32>(x.lane[i], y.lane[i]) != 0 ? u64(1) << i : u64(0); \
-      kmask<N> r = {{bits}};                                                                                   \
-      return r;                                                                                                \
-    }                                                                                                          \
-  };                                                                                                           \
-  template <int N, class H>                                                                                    \
-  struct native_binary<F, kmask<N>, wide<H>, wide<H> > {                                                       \
-    typedef native_binary<F, kmask<N / 2>, H, H> part;                                                         \
-    static QL_INLINE kmask<N> run(wide<H> a, wide<H> b) {                                                      \
-      return kmask_halves<N>::join(part::run(a.lo, b.lo), part::run(a.hi, b.hi));                              \
-    }                                                                                                          \
+#define QL_KMASK_COMPARE(F)                                                             \
+  template <int N, class V>                                                             \
+  struct native_binary<F, kmask<N>, V, V> {                                             \
+    static QL_INLINE kmask<N> run(V a, V b) {                                           \
+      const lanes_of<V> x(a), y(b);                                                     \
+      u64 bits = 0;                                                                     \
+      for (int i = 0; i < N; i++)                                                       \
+        bits |= F::template run<i32>(x.lane[i], y.lane[i]) != 0 ? u64(1) << i : u64(0); \
+      kmask<N> r = {{bits}};                                                            \
+      return r;                                                                         \
+    }                                                                                   \
+  };                                                                                    \
+  template <int N, class H>                                                             \
+  struct native_binary<F, kmask<N>, wide<H>, wide<H> > {                                \
+    typedef native_binary<F, kmask<N / 2>, H, H> part;                                  \
+    static QL_INLINE kmask<N> run(wide<H> a, wide<H> b) {                               \
+      return kmask_halves<N>::join(part::run(a.lo, b.lo), part::run(a.hi, b.hi));       \
+    }                                                                                   \
   };
 QL_KMASK_COMPARE(lt_f)
 QL_KMASK_COMPARE(le_f)
@@ -81,7 +90,8 @@ struct native_ternary<select_f, V, kmask<N>, V, V> {
   static QL_INLINE V run(kmask<N> m, V a, V b) {
     const lanes_of<V> x(a), y(b);
     lanes_of<V> r;
-    for (int i = 0; i < N; i++) r.lane[i] = (m.bits[0] >> i) & 1 ? x.lane[i] : y.lane[i];
+    for (int i = 0; i < N; i++)
+      r.lane[i] = (m.bits[0] >> i) & 1 ? x.lane[i] : y.lane[i];
     return r.pack();
   }
 };
@@ -94,27 +104,25 @@ struct native_ternary<select_f, wide<H>, kmask<N>, wide<H>, wide<H> > {
   }
 };
 
-#define QL_X86_COMPARE(F, V, N, CALL)                                                      \
-  template <>                                                                              \
-  struct native_binary<F, kmask<N>, V, V> {                                                \
-    static QL_INLINE kmask<N> run(V a, V b) {                                              \
-      kmask<N> r = {{static_cast<u64>(CALL)}};                                             \
-      return r;                                                                            \
-    }                                                                                      \
+#define QL_X86_COMPARE(F, V, N, CALL)          \
+  template <>                                  \
+  struct native_binary<F, kmask<N>, V, V> {    \
+    static QL_INLINE kmask<N> run(V a, V b) {  \
+      kmask<N> r = {{static_cast<u64>(CALL)}}; \
+      return r;                                \
+    }                                          \
   };
-#define QL_X86_COMPARES(V, N, KM, M, PRE, CMP, BLEND, LT, LE, EQ)                 \
-  QL_X86_COMPARE(lt_f, V, N, PRE##CMP((M)a, (M)b, LT))                            \
-  QL_X86_COMPARE(le_f, V, N, PRE##CMP((M)a, (M)b, LE))                            \
-  QL_X86_COMPARE(eq_f, V, N, PRE##CMP((M)a, (M)b, EQ))                            \
-  template <>                                                                     \
-  struct native_ternary<select_f, V, kmask<N>, V, V> {                            \
-    static QL_INLINE V run(kmask<N> m, V a, V b) {                                \
-      return (V)PRE##BLEND(static_cast<KM>(m.bits[0]), (M)b, (M)a);               \
-    }                                                                             \
+#define QL_X86_COMPARES(V, N, KM, M, PRE, CMP, BLEND, LT, LE, EQ)                                                  \
+  QL_X86_COMPARE(lt_f, V, N, PRE##CMP((M)a, (M)b, LT))                                                             \
+  QL_X86_COMPARE(le_f, V, N, PRE##CMP((M)a, (M)b, LE))                                                             \
+  QL_X86_COMPARE(eq_f, V, N, PRE##CMP((M)a, (M)b, EQ))                                                             \
+  template <>                                                                                                      \
+  struct native_ternary<select_f, V, kmask<N>, V, V> {                                                             \
+    static QL_INLINE V run(kmask<N> m, V a, V b) { return (V)PRE##BLEND(static_cast<KM>(m.bits[0]), (M)b, (M)a); } \
   };
-#define QL_X86_INTEGER_COMPARES(T, N16, N32, N64, K16, K32, K64, CMP, BLEND)                                        \
-  QL_X86_COMPARES(T##x##N16, N16, K16, __m128i, _mm_, CMP, BLEND, _MM_CMPINT_LT, _MM_CMPINT_LE, _MM_CMPINT_EQ)     \
-  QL_X86_COMPARES(T##x##N32, N32, K32, __m256i, _mm256_, CMP, BLEND, _MM_CMPINT_LT, _MM_CMPINT_LE, _MM_CMPINT_EQ)  \
+#define QL_X86_INTEGER_COMPARES(T, N16, N32, N64, K16, K32, K64, CMP, BLEND)                                      \
+  QL_X86_COMPARES(T##x##N16, N16, K16, __m128i, _mm_, CMP, BLEND, _MM_CMPINT_LT, _MM_CMPINT_LE, _MM_CMPINT_EQ)    \
+  QL_X86_COMPARES(T##x##N32, N32, K32, __m256i, _mm256_, CMP, BLEND, _MM_CMPINT_LT, _MM_CMPINT_LE, _MM_CMPINT_EQ) \
   QL_X86_COMPARES(T##x##N64, N64, K64, __m512i, _mm512_, CMP, BLEND, _MM_CMPINT_LT, _MM_CMPINT_LE, _MM_CMPINT_EQ)
 QL_X86_INTEGER_COMPARES(i8, 16, 32, 64, __mmask16, __mmask32, __mmask64, cmp_epi8_mask, mask_blend_epi8)
 QL_X86_INTEGER_COMPARES(u8, 16, 32, 64, __mmask16, __mmask32, __mmask64, cmp_epu8_mask, mask_blend_epi8)
@@ -143,10 +151,10 @@ static const __mmask32 all_32 = 0xffffffffu;
 static const __mmask16 all_16 = 0xffff;
 static const __mmask8 all_8 = 0xff;
 #define QL_X86_512(F, V, OP, ALL) QL_X86_BINARY_EXPR(F, V, _mm512_maskz_##OP(ALL, (__m512i)a, (__m512i)b))
-#define QL_X86_BINARY_EXPR(F, V, EXPR)                       \
-  template <>                                                \
-  struct native_binary<F, V, V, V> {                         \
-    static QL_INLINE V run(V a, V b) { return (V)(EXPR); }   \
+#define QL_X86_BINARY_EXPR(F, V, EXPR)                     \
+  template <>                                              \
+  struct native_binary<F, V, V, V> {                       \
+    static QL_INLINE V run(V a, V b) { return (V)(EXPR); } \
   };
 QL_X86_512(min_f, i8x64, min_epi8, all_64)
 QL_X86_512(max_f, i8x64, max_epi8, all_64)
@@ -186,14 +194,14 @@ QL_X86_UNARY_EXPR(abs_f, u32x16, i32x16, _mm512_maskz_abs_epi32(all_16, (__m512i
 QL_X86_UNARY_EXPR(abs_f, u64x8, i64x8, _mm512_maskz_abs_epi64(all_8, (__m512i)a))
 
 // ---- floating point ----
-#define QL_X86_FLOAT_512(V, M, S, ALL)                                                                              \
+#define QL_X86_FLOAT_512(V, M, S, ALL)                                                                                \
   QL_X86_UNARY_EXPR(floor_f, V, V, _mm512_maskz_roundscale_##S(ALL, (M)a, _MM_FROUND_TO_NEG_INF | _MM_FROUND_NO_EXC)) \
   QL_X86_UNARY_EXPR(ceil_f, V, V, _mm512_maskz_roundscale_##S(ALL, (M)a, _MM_FROUND_TO_POS_INF | _MM_FROUND_NO_EXC))  \
-  QL_X86_UNARY_EXPR(round_f, V, V,                                                                                  \
-                    _mm512_maskz_roundscale_##S(ALL, (M)a, _MM_FROUND_TO_NEAREST_INT | _MM_FROUND_NO_EXC))          \
-  QL_X86_UNARY_EXPR(trunc_f, V, V, _mm512_maskz_roundscale_##S(ALL, (M)a, _MM_FROUND_TO_ZERO | _MM_FROUND_NO_EXC))  \
-  QL_X86_UNARY_EXPR(sqrt_f, V, V, _mm512_maskz_sqrt_##S(ALL, (M)a))                                                 \
-  QL_X86_FMA_OP(V, M, _mm512_fmadd_##S)                                                                             \
+  QL_X86_UNARY_EXPR(round_f, V, V,                                                                                    \
+                    _mm512_maskz_roundscale_##S(ALL, (M)a, _MM_FROUND_TO_NEAREST_INT | _MM_FROUND_NO_EXC))            \
+  QL_X86_UNARY_EXPR(trunc_f, V, V, _mm512_maskz_roundscale_##S(ALL, (M)a, _MM_FROUND_TO_ZERO | _MM_FROUND_NO_EXC))    \
+  QL_X86_UNARY_EXPR(sqrt_f, V, V, _mm512_maskz_sqrt_##S(ALL, (M)a))                                                   \
+  QL_X86_FMA_OP(V, M, _mm512_fmadd_##S)                                                                               \
   QL_X86_ROUNDED(V)
 QL_X86_FLOAT_512(f32x16, __m512, ps, all_16)
 QL_X86_FLOAT_512(f64x8, __m512d, pd, all_8)
@@ -201,8 +209,8 @@ QL_X86_FLOAT_512(f64x8, __m512d, pd, all_8)
 QL_X86_UNARY_EXPR(round_to_i32_f, i32x16, f32x16, _mm512_maskz_cvtps_epi32(all_16, (__m512)a))
 
 // ---- conversions to wider integers ----
-#define QL_X86_WIDEN_512(R, A, M, CALL, ALL)                                  \
-  QL_X86_UNARY_EXPR(convert_f, i##R, A, _mm512_maskz_##CALL(ALL, (M)a))       \
+#define QL_X86_WIDEN_512(R, A, M, CALL, ALL)                            \
+  QL_X86_UNARY_EXPR(convert_f, i##R, A, _mm512_maskz_##CALL(ALL, (M)a)) \
   QL_X86_UNARY_EXPR(convert_f, u##R, A, _mm512_maskz_##CALL(ALL, (M)a))
 QL_X86_WIDEN_512(16x32, u8x32, __m256i, cvtepu8_epi16, all_32)
 QL_X86_WIDEN_512(16x32, i8x32, __m256i, cvtepi8_epi16, all_32)
@@ -256,14 +264,18 @@ QL_X86_UNARY_EXPR(sat_f, i8x8, i32x8, first_64(_mm256_maskz_cvtsepi32_epi8(all_8
 QL_X86_UNARY_EXPR(sat_f, u8x8, i32x8,
                   first_64(_mm256_maskz_cvtusepi32_epi8(all_8, _mm256_max_epi32((__m256i)a, _mm256_setzero_si256()))))
 QL_X86_UNARY_EXPR(sat_f, i16x8, i32x8, _mm256_maskz_cvtsepi32_epi16(all_8, (__m256i)a))
-QL_X86_UNARY_EXPR(sat_f, u16x8, i32x8, _mm256_maskz_cvtusepi32_epi16(all_8, _mm256_max_epi32((__m256i)a, _mm256_setzero_si256())))
+QL_X86_UNARY_EXPR(sat_f, u16x8, i32x8,
+                  _mm256_maskz_cvtusepi32_epi16(all_8, _mm256_max_epi32((__m256i)a, _mm256_setzero_si256())))
 QL_X86_UNARY_EXPR(sat_f, i8x16, i16x16, _mm256_maskz_cvtsepi16_epi8(all_16, (__m256i)a))
-QL_X86_UNARY_EXPR(sat_f, u8x16, i16x16, _mm256_maskz_cvtusepi16_epi8(all_16, _mm256_max_epi16((__m256i)a, _mm256_setzero_si256())))
+QL_X86_UNARY_EXPR(sat_f, u8x16, i16x16,
+                  _mm256_maskz_cvtusepi16_epi8(all_16, _mm256_max_epi16((__m256i)a, _mm256_setzero_si256())))
 QL_X86_UNARY_EXPR(sat_f, i8x4, i32x4, first_32(_mm_maskz_cvtsepi32_epi8(all_8, (__m128i)a)))
-QL_X86_UNARY_EXPR(sat_f, u8x4, i32x4, first_32(_mm_maskz_cvtusepi32_epi8(all_8, _mm_max_epi32((__m128i)a, _mm_setzero_si128()))))
+QL_X86_UNARY_EXPR(sat_f, u8x4, i32x4,
+                  first_32(_mm_maskz_cvtusepi32_epi8(all_8, _mm_max_epi32((__m128i)a, _mm_setzero_si128()))))
 QL_X86_UNARY_EXPR(sat_f, i16x4, i32x4, first_64(_mm_maskz_cvtsepi32_epi16(all_8, (__m128i)a)))
 QL_X86_UNARY_EXPR(sat_f, i8x8, i16x8, first_64(_mm_maskz_cvtsepi16_epi8(all_8, (__m128i)a)))
-QL_X86_UNARY_EXPR(sat_f, u8x8, i16x8, first_64(_mm_maskz_cvtusepi16_epi8(all_8, _mm_max_epi16((__m128i)a, _mm_setzero_si128()))))
+QL_X86_UNARY_EXPR(sat_f, u8x8, i16x8,
+                  first_64(_mm_maskz_cvtusepi16_epi8(all_8, _mm_max_epi16((__m128i)a, _mm_setzero_si128()))))
 QL_X86_UNARY_EXPR(sat_f, i32x4, i64x4, _mm256_maskz_cvtsepi64_epi32(all_8, (__m256i)a))
 
 // ---- conversions between integers and floats ----
@@ -290,16 +302,16 @@ QL_X86_UNARY_EXPR(from_f16_f, f32x16, u16x16, _mm512_maskz_cvtph_ps(all_16, (__m
 QL_X86_UNARY_EXPR(to_f16_f, u16x16, f32x16, _mm512_maskz_cvtps_ph(all_16, (__m512)a, _MM_FROUND_TO_NEAREST_INT))
 
 // ---- dot products ----
-#define QL_X86_VNNI(N8, N16, N32, M, PRE)                                                                          \
-  QL_X86_DOT(dot4_op, i32x##N32, u8x##N8, i8x##N8, PRE##dpbusd_epi32((M)acc, (M)a, (M)b))                           \
-  /* (a + 128) * b - 128 * b: the flip of the sign bit is + 128 as unsigned */                                       \
-  QL_X86_DOT(dot4_op, i32x##N32, i8x##N8, i8x##N8,                                                                 \
-             (i32x##N32)PRE##dpbusd_epi32((M)acc, (M)((u8x##N8)a ^ memory<u8x##N8>::splat(128)), (M)b) -            \
-                 (i32x##N32)PRE##dpbusd_epi32((M)i32x##N32(), (M)memory<u8x##N8>::splat(128), (M)b))                \
-  /* a * (b - 128) + 128 * a, 128 = 2 * 64 */                                                                       \
-  QL_X86_DOT(dot4_op, i32x##N32, u8x##N8, u8x##N8,                                                                 \
-             (i32x##N32)PRE##dpbusd_epi32((M)acc, (M)a, (M)(b ^ memory<u8x##N8>::splat(128))) +                     \
-                 ((i32x##N32)PRE##dpbusd_epi32((M)i32x##N32(), (M)a, (M)memory<i8x##N8>::splat(64)) << 1))          \
+#define QL_X86_VNNI(N8, N16, N32, M, PRE)                                                                  \
+  QL_X86_DOT(dot4_op, i32x##N32, u8x##N8, i8x##N8, PRE##dpbusd_epi32((M)acc, (M)a, (M)b))                  \
+  /* (a + 128) * b - 128 * b: the flip of the sign bit is + 128 as unsigned */                             \
+  QL_X86_DOT(dot4_op, i32x##N32, i8x##N8, i8x##N8,                                                         \
+             (i32x##N32)PRE##dpbusd_epi32((M)acc, (M)((u8x##N8)a ^ memory<u8x##N8>::splat(128)), (M)b) -   \
+                 (i32x##N32)PRE##dpbusd_epi32((M)i32x##N32(), (M)memory<u8x##N8>::splat(128), (M)b))       \
+  /* a * (b - 128) + 128 * a, 128 = 2 * 64 */                                                              \
+  QL_X86_DOT(dot4_op, i32x##N32, u8x##N8, u8x##N8,                                                         \
+             (i32x##N32)PRE##dpbusd_epi32((M)acc, (M)a, (M)(b ^ memory<u8x##N8>::splat(128))) +            \
+                 ((i32x##N32)PRE##dpbusd_epi32((M)i32x##N32(), (M)a, (M)memory<i8x##N8>::splat(64)) << 1)) \
   QL_X86_DOT(dot2_op, i32x##N32, i16x##N16, i16x##N16, PRE##dpwssd_epi32((M)acc, (M)a, (M)b))
 QL_X86_VNNI(64, 32, 16, __m512i, _mm512_)
 QL_X86_VNNI(32, 16, 8, __m256i, _mm256_)

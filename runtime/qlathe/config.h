@@ -71,8 +71,12 @@
 #define QL_UNROLL
 #endif
 
-#define QL_NAMESPACE_BEGIN namespace qlathe_rt { inline namespace QL_ISA {
-#define QL_NAMESPACE_END } }
+#define QL_NAMESPACE_BEGIN \
+  namespace qlathe_rt {    \
+  inline namespace QL_ISA {
+#define QL_NAMESPACE_END \
+  }                      \
+  }
 
 QL_NAMESPACE_BEGIN
 
@@ -97,7 +101,8 @@ QL_INLINE void copy_bytes(void* to, const void* from) {
 #else
   unsigned char* t = static_cast<unsigned char*>(to);
   const unsigned char* f = static_cast<const unsigned char*>(from);
-  for (size_t i = 0; i < Bytes; i++) t[i] = f[i];
+  for (size_t i = 0; i < Bytes; i++)
+    t[i] = f[i];
 #endif
 }
 

@@ -32,7 +32,8 @@ struct native_unary {
   static QL_INLINE R run(A a) {
     const lanes_of<A> x(a);
     lanes_of<R> r;
-    for (int i = 0; i < lanes_of<R>::n; i++) r.lane[i] = F::template run<typename lanes_of<R>::T>(x.lane[i]);
+    for (int i = 0; i < lanes_of<R>::n; i++)
+      r.lane[i] = F::template run<typename lanes_of<R>::T>(x.lane[i]);
     return r.pack();
   }
 };
@@ -53,7 +54,8 @@ struct native_binary<F, R, A, int> {  // shifts by one count
   static QL_INLINE R run(A a, int b) {
     const lanes_of<A> x(a);
     lanes_of<R> r;
-    for (int i = 0; i < lanes_of<R>::n; i++) r.lane[i] = F::template run<typename lanes_of<R>::T>(x.lane[i], b);
+    for (int i = 0; i < lanes_of<R>::n; i++)
+      r.lane[i] = F::template run<typename lanes_of<R>::T>(x.lane[i], b);
     return r.pack();
   }
 };
@@ -84,17 +86,27 @@ struct ternary<F, R, A, B, C, false> {
   static QL_INLINE R run(A a, B b, C c) { return native_ternary<F, R, A, B, C>::run(a, b, c); }
 };
 
+template <class M>
+struct mask_lane;  // whether a lane of a mask is true
 #if QL_FORM == QL_FORM_AVX512
 // One bit a lane.
 template <int N>
 struct kmask {
   u64 bits[static_cast<size_t>((N + 63) / 64)];
 };
+template <int N>
+struct mask_lane<kmask<N> > {
+  static QL_INLINE bool get(kmask<N> m, int i) { return ((m.bits[i / 64] >> (i % 64)) & 1) != 0; }
+};
 template <class V>
 struct mask_of {
   typedef kmask<vec_info<V>::lanes> type;
 };
 #else
+template <class M>
+struct mask_lane {
+  static QL_INLINE bool get(M m, int i) { return lanes_of<M>(m).lane[i] != 0; }
+};
 // Masks are integers of the compared width, -1 for true.
 template <class V>
 struct mask_of {
@@ -155,34 +167,62 @@ struct memory_by_lanes {
   // The first `count` elements (none where it is negative); the rest of the vector is zero.
   static QL_INLINE V load_first(const T* p, int count) {
     lanes_of<V> r;
-    for (int i = 0; i < n; i++) r.lane[i] = i < count ? p[i] : T(0);
+    for (int i = 0; i < n; i++)
+      r.lane[i] = i < count ? p[i] : T(0);
     return r.pack();
   }
   static QL_INLINE void store_first(T* p, int count, V v) {
     const lanes_of<V> x(v);
-    for (int i = 0; i < n && i < count; i++) p[i] = x.lane[i];
+    for (int i = 0; i < n && i < count; i++)
+      p[i] = x.lane[i];
+  }
+  template <class M>
+  static QL_INLINE V load_masked(const T* p, M mask) {
+    lanes_of<V> r;
+    for (int i = 0; i < n; i++)
+      r.lane[i] = mask_lane<M>::get(mask, i) ? p[i] : T(0);
+    return r.pack();
+  }
+  template <class M>
+  static QL_INLINE void store_masked(T* p, M mask, V v) {
+    const lanes_of<V> x(v);
+    for (int i = 0; i < n; i++) {
+      if (mask_lane<M>::get(mask, i)) p[i] = x.lane[i];
+    }
+  }
+  template <int... I>
+  static QL_INLINE V load_lanes(const T* p) {
+    const int index[] = {I...};
+    lanes_of<V> r;
+    for (int i = 0; i < n; i++)
+      r.lane[i] = p[index[i]];
+    return r.pack();
   }
   static QL_INLINE V load_strided(const T* p, int stride) {
     lanes_of<V> r;
-    for (int i = 0; i < n; i++) r.lane[i] = p[i * stride];
+    for (int i = 0; i < n; i++)
+      r.lane[i] = p[i * stride];
     return r.pack();
   }
   static QL_INLINE void store_strided(T* p, int stride, V v) {
     const lanes_of<V> x(v);
-    for (int i = 0; i < n; i++) p[i * stride] = x.lane[i];
+    for (int i = 0; i < n; i++)
+      p[i * stride] = x.lane[i];
   }
   template <class I>
   static QL_INLINE V gather(const T* p, I index) {
     const lanes_of<I> k(index);
     lanes_of<V> r;
-    for (int i = 0; i < n; i++) r.lane[i] = p[k.lane[i]];
+    for (int i = 0; i < n; i++)
+      r.lane[i] = p[k.lane[i]];
     return r.pack();
   }
   template <class I>
   static QL_INLINE void scatter(T* p, I index, V v) {
     const lanes_of<I> k(index);
     const lanes_of<V> x(v);
-    for (int i = 0; i < n; i++) p[k.lane[i]] = x.lane[i];
+    for (int i = 0; i < n; i++)
+      p[k.lane[i]] = x.lane[i];
   }
   template <class I>
   static QL_INLINE V lut(const T* table, I index) {
@@ -190,7 +230,8 @@ struct memory_by_lanes {
   }
   static QL_INLINE V splat(T x) {
     lanes_of<V> r;
-    for (int i = 0; i < n; i++) r.lane[i] = x;
+    for (int i = 0; i < n; i++)
+      r.lane[i] = x;
     return r.pack();
   }
   static QL_INLINE V ramp(T first, T step) {
@@ -205,7 +246,8 @@ struct memory_by_lanes {
   // Each group of 4 bytes is the 4 bytes at p (4 elements of 8 bits, 2 of 16).
   static QL_INLINE V splat4(const T* p) {
     lanes_of<V> r;
-    for (int i = 0; i < n; i++) r.lane[i] = p[i % static_cast<int>(4 / sizeof(T))];
+    for (int i = 0; i < n; i++)
+      r.lane[i] = p[i % static_cast<int>(4 / sizeof(T))];
     return r.pack();
   }
 };
@@ -254,7 +296,8 @@ struct dot4_op<i32, A, B> {
   static QL_INLINE i32 run(i32 acc, A a, B b) {
     const lanes_of<A> x(a);
     const lanes_of<B> y(b);
-    for (int j = 0; j < 4; j++) acc = wrap_add_f::run(acc, static_cast<i32>(x.lane[j] * y.lane[j]));
+    for (int j = 0; j < 4; j++)
+      acc = wrap_add_f::run(acc, static_cast<i32>(x.lane[j] * y.lane[j]));
     return acc;
   }
 };
@@ -288,7 +331,8 @@ struct reduce_by_lanes {
     T r[static_cast<size_t>(groups)];
     for (int i = 0; i < groups; i++) {
       r[i] = x.lane[i * factor];
-      for (int j = 1; j < factor; j++) r[i] = F::template run<T>(r[i], x.lane[i * factor + j]);
+      for (int j = 1; j < factor; j++)
+        r[i] = F::template run<T>(r[i], x.lane[i * factor + j]);
     }
     R result;
     copy_bytes<sizeof(R)>(&result, r);
@@ -303,7 +347,8 @@ struct shuffle_by_lanes {
     const int n = vec_info<V>::lanes, index[] = {I...};
     const lanes_of<V> x(a), y(b);
     lanes_of<R> r;
-    for (int i = 0; i < lanes_of<R>::n; i++) r.lane[i] = index[i] < n ? x.lane[index[i]] : y.lane[index[i] - n];
+    for (int i = 0; i < lanes_of<R>::n; i++)
+      r.lane[i] = index[i] < n ? x.lane[index[i]] : y.lane[index[i] - n];
     return r.pack();
   }
 };

@@ -41,11 +41,11 @@ struct memory : memory_by_lanes<V> {
 };
 
 // Signed lanes wrap through unsigned ones.
-#define QL_GNU_WRAP(NAME, OP)                                                                        \
-  template <class V>                                                                                 \
-  struct native_binary<NAME##_f, V, V, V> {                                                          \
+#define QL_GNU_WRAP(NAME, OP)                                                                         \
+  template <class V>                                                                                  \
+  struct native_binary<NAME##_f, V, V, V> {                                                           \
     typedef typename with_element<V, typename element<typename element_of<V>::type>::unsign>::type U; \
-    static QL_INLINE V run(V a, V b) { return (V)((U)a OP (U)b); }                                   \
+    static QL_INLINE V run(V a, V b) { return (V)((U)a OP(U) b); }                                    \
   };
 QL_GNU_WRAP(wrap_add, +)
 QL_GNU_WRAP(wrap_sub, -)

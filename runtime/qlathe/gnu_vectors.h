@@ -27,16 +27,16 @@ struct vec_info<wide<H> > {
   static const int lanes = 2 * vec_info<H>::lanes;
 };
 
-#define QL_GNU_VECTOR(T, N)                                     \
+#define QL_GNU_VECTOR(T, N)                                      \
   typedef T T##x##N __attribute__((vector_size(sizeof(T) * N))); \
-  template <>                                                   \
-  struct vec_of<T, N> {                                         \
-    typedef T##x##N type;                                       \
-  };                                                            \
-  template <>                                                   \
-  struct vec_info<T##x##N> {                                    \
-    typedef T elem;                                             \
-    static const int lanes = N;                                 \
+  template <>                                                    \
+  struct vec_of<T, N> {                                          \
+    typedef T##x##N type;                                        \
+  };                                                             \
+  template <>                                                    \
+  struct vec_info<T##x##N> {                                     \
+    typedef T elem;                                              \
+    static const int lanes = N;                                  \
   };
 #define QL_WIDE_VECTOR(T, N) typedef vec_of<T, N>::type T##x##N;
 
@@ -52,17 +52,25 @@ struct vec_info<wide<H> > {
 #endif
 
 #define QL_VECTORS_8(T) \
-  QL_GNU_VECTOR(T, 2) QL_GNU_VECTOR(T, 4) QL_GNU_VECTOR(T, 8) QL_GNU_VECTOR(T, 16) QL_VECTOR_32(T, 32) \
-  QL_VECTOR_64(T, 64) QL_WIDE_VECTOR(T, 128) QL_WIDE_VECTOR(T, 256)
+  QL_GNU_VECTOR(T, 2)   \
+  QL_GNU_VECTOR(T, 4)   \
+  QL_GNU_VECTOR(T, 8)   \
+  QL_GNU_VECTOR(T, 16) QL_VECTOR_32(T, 32) QL_VECTOR_64(T, 64) QL_WIDE_VECTOR(T, 128) QL_WIDE_VECTOR(T, 256)
 #define QL_VECTORS_16(T) \
-  QL_GNU_VECTOR(T, 2) QL_GNU_VECTOR(T, 4) QL_GNU_VECTOR(T, 8) QL_VECTOR_32(T, 16) QL_VECTOR_64(T, 32) \
-  QL_WIDE_VECTOR(T, 64) QL_WIDE_VECTOR(T, 128) QL_WIDE_VECTOR(T, 256)
+  QL_GNU_VECTOR(T, 2)    \
+  QL_GNU_VECTOR(T, 4)    \
+  QL_GNU_VECTOR(T, 8)    \
+  QL_VECTOR_32(T, 16) QL_VECTOR_64(T, 32) QL_WIDE_VECTOR(T, 64) QL_WIDE_VECTOR(T, 128) QL_WIDE_VECTOR(T, 256)
 #define QL_VECTORS_32(T) \
-  QL_GNU_VECTOR(T, 2) QL_GNU_VECTOR(T, 4) QL_VECTOR_32(T, 8) QL_VECTOR_64(T, 16) QL_WIDE_VECTOR(T, 32) \
-  QL_WIDE_VECTOR(T, 64) QL_WIDE_VECTOR(T, 128) QL_WIDE_VECTOR(T, 256)
+  QL_GNU_VECTOR(T, 2)    \
+  QL_GNU_VECTOR(T, 4)    \
+  QL_VECTOR_32(T, 8)     \
+  QL_VECTOR_64(T, 16) QL_WIDE_VECTOR(T, 32) QL_WIDE_VECTOR(T, 64) QL_WIDE_VECTOR(T, 128) QL_WIDE_VECTOR(T, 256)
 #define QL_VECTORS_64(T) \
-  QL_GNU_VECTOR(T, 2) QL_VECTOR_32(T, 4) QL_VECTOR_64(T, 8) QL_WIDE_VECTOR(T, 16) QL_WIDE_VECTOR(T, 32) \
-  QL_WIDE_VECTOR(T, 64) QL_WIDE_VECTOR(T, 128) QL_WIDE_VECTOR(T, 256)
+  QL_GNU_VECTOR(T, 2)    \
+  QL_VECTOR_32(T, 4)     \
+  QL_VECTOR_64(T, 8)     \
+  QL_WIDE_VECTOR(T, 16) QL_WIDE_VECTOR(T, 32) QL_WIDE_VECTOR(T, 64) QL_WIDE_VECTOR(T, 128) QL_WIDE_VECTOR(T, 256)
 QL_VECTORS_8(i8)
 QL_VECTORS_8(u8)
 QL_VECTORS_16(i16)

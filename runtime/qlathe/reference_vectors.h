@@ -43,30 +43,34 @@ struct halves {
   static const int n = vec_info<H>::lanes;
   static QL_INLINE H lo(V v) {
     H r;
-    for (int i = 0; i < n; i++) r.lane[i] = v.lane[i];
+    for (int i = 0; i < n; i++)
+      r.lane[i] = v.lane[i];
     return r;
   }
   static QL_INLINE H hi(V v) {
     H r;
-    for (int i = 0; i < n; i++) r.lane[i] = v.lane[n + i];
+    for (int i = 0; i < n; i++)
+      r.lane[i] = v.lane[n + i];
     return r;
   }
   static QL_INLINE V join(H a, H b) {
     V r;
-    for (int i = 0; i < n; i++) r.lane[i] = a.lane[i];
-    for (int i = 0; i < n; i++) r.lane[n + i] = b.lane[i];
+    for (int i = 0; i < n; i++)
+      r.lane[i] = a.lane[i];
+    for (int i = 0; i < n; i++)
+      r.lane[n + i] = b.lane[i];
     return r;
   }
 };
 
-#define QL_REFERENCE_VECTORS(T)                                                                                  \
-  typedef vec<T, 2> T##x2;                                                                                       \
-  typedef vec<T, 4> T##x4;                                                                                       \
-  typedef vec<T, 8> T##x8;                                                                                       \
-  typedef vec<T, 16> T##x16;                                                                                     \
-  typedef vec<T, 32> T##x32;                                                                                     \
-  typedef vec<T, 64> T##x64;                                                                                     \
-  typedef vec<T, 128> T##x128;                                                                                   \
+#define QL_REFERENCE_VECTORS(T) \
+  typedef vec<T, 2> T##x2;      \
+  typedef vec<T, 4> T##x4;      \
+  typedef vec<T, 8> T##x8;      \
+  typedef vec<T, 16> T##x16;    \
+  typedef vec<T, 32> T##x32;    \
+  typedef vec<T, 64> T##x64;    \
+  typedef vec<T, 128> T##x128;  \
   typedef vec<T, 256> T##x256;
 QL_REFERENCE_VECTORS(i8)
 QL_REFERENCE_VECTORS(i16)
@@ -81,12 +85,13 @@ QL_REFERENCE_VECTORS(f64)
 #undef QL_REFERENCE_VECTORS
 
 // The lane is cast back: small integers are promoted to int by the operators.
-#define QL_REFERENCE_OPERATOR(OP)                                                            \
-  template <class T, int N>                                                                  \
-  QL_INLINE vec<T, N> operator OP(vec<T, N> a, vec<T, N> b) {                                \
-    vec<T, N> r;                                                                             \
-    for (int i = 0; i < N; i++) r.lane[i] = static_cast<T>(a.lane[i] OP b.lane[i]);          \
-    return r;                                                                                \
+#define QL_REFERENCE_OPERATOR(OP)                             \
+  template <class T, int N>                                   \
+  QL_INLINE vec<T, N> operator OP(vec<T, N> a, vec<T, N> b) { \
+    vec<T, N> r;                                              \
+    for (int i = 0; i < N; i++)                               \
+      r.lane[i] = static_cast<T>(a.lane[i] OP b.lane[i]);     \
+    return r;                                                 \
   }
 QL_REFERENCE_OPERATOR(+)
 QL_REFERENCE_OPERATOR(-)
@@ -98,32 +103,37 @@ QL_REFERENCE_OPERATOR(^)
 template <class T, int N>
 QL_INLINE vec<T, N> operator*(vec<T, N> a, vec<T, N> b) {
   vec<T, N> r;
-  for (int i = 0; i < N; i++) r.lane[i] = static_cast<T>(a.lane[i] * b.lane[i]);
+  for (int i = 0; i < N; i++)
+    r.lane[i] = static_cast<T>(a.lane[i] * b.lane[i]);
   return r;
 }
 // u16 * u16 would overflow the int it is promoted to.
 template <int N>
 QL_INLINE vec<u16, N> operator*(vec<u16, N> a, vec<u16, N> b) {
   vec<u16, N> r;
-  for (int i = 0; i < N; i++) r.lane[i] = wrap_mul_f::run<u16>(a.lane[i], b.lane[i]);
+  for (int i = 0; i < N; i++)
+    r.lane[i] = wrap_mul_f::run<u16>(a.lane[i], b.lane[i]);
   return r;
 }
 template <class T, int N>
 QL_INLINE vec<T, N> operator~(vec<T, N> a) {
   vec<T, N> r;
-  for (int i = 0; i < N; i++) r.lane[i] = static_cast<T>(~a.lane[i]);
+  for (int i = 0; i < N; i++)
+    r.lane[i] = static_cast<T>(~a.lane[i]);
   return r;
 }
 template <class T, int N>
 QL_INLINE vec<T, N> operator<<(vec<T, N> a, int n) {
   vec<T, N> r;
-  for (int i = 0; i < N; i++) r.lane[i] = shl_f::run<T>(a.lane[i], n);
+  for (int i = 0; i < N; i++)
+    r.lane[i] = shl_f::run<T>(a.lane[i], n);
   return r;
 }
 template <class T, int N>
 QL_INLINE vec<T, N> operator>>(vec<T, N> a, int n) {
   vec<T, N> r;
-  for (int i = 0; i < N; i++) r.lane[i] = shr_f::run<T>(a.lane[i], n);
+  for (int i = 0; i < N; i++)
+    r.lane[i] = shr_f::run<T>(a.lane[i], n);
   return r;
 }
 

@@ -15,19 +15,19 @@ struct is_scalar {
   static const bool value = false;
 };
 #define QL_ELEMENT(T, WIDE, SIGN, UNSIGN, IS_SIGNED, IS_FLOAT, LOW, HIGH) \
-  template <>                                                            \
-  struct is_scalar<T> {                                                  \
-    static const bool value = true;                                      \
-  };                                                                     \
-  template <>                                                            \
-  struct element<T> {                                                    \
-    typedef WIDE wide;                                                   \
-    typedef SIGN sign;                                                   \
-    typedef UNSIGN unsign;                                               \
-    static const bool is_signed = IS_SIGNED;                             \
-    static const bool is_float = IS_FLOAT;                               \
-    static QL_INLINE T low() { return LOW; }                             \
-    static QL_INLINE T high() { return HIGH; }                           \
+  template <>                                                             \
+  struct is_scalar<T> {                                                   \
+    static const bool value = true;                                       \
+  };                                                                      \
+  template <>                                                             \
+  struct element<T> {                                                     \
+    typedef WIDE wide;                                                    \
+    typedef SIGN sign;                                                    \
+    typedef UNSIGN unsign;                                                \
+    static const bool is_signed = IS_SIGNED;                              \
+    static const bool is_float = IS_FLOAT;                                \
+    static QL_INLINE T low() { return LOW; }                              \
+    static QL_INLINE T high() { return HIGH; }                            \
   }
 QL_ELEMENT(i8, i16, i8, u8, true, false, INT8_MIN, INT8_MAX);
 QL_ELEMENT(i16, i32, i16, u16, true, false, INT16_MIN, INT16_MAX);
@@ -75,15 +75,15 @@ struct element_of<V, true> {
   typedef V type;
 };
 
-#define QL_UNARY(NAME)                               \
-  template <class V>                                 \
-  QL_INLINE V NAME(V a) {                            \
-    return unary<NAME##_f, V, V>::run(a);            \
+#define QL_UNARY(NAME)                    \
+  template <class V>                      \
+  QL_INLINE V NAME(V a) {                 \
+    return unary<NAME##_f, V, V>::run(a); \
   }
-#define QL_BINARY(NAME)                              \
-  template <class V>                                 \
-  QL_INLINE V NAME(V a, V b) {                       \
-    return binary<NAME##_f, V, V, V>::run(a, b);     \
+#define QL_BINARY(NAME)                          \
+  template <class V>                             \
+  QL_INLINE V NAME(V a, V b) {                   \
+    return binary<NAME##_f, V, V, V>::run(a, b); \
   }
 
 // The type for arithmetic that wraps: unsigned, and at least as wide as int (u16 * u16 overflows an int).
@@ -164,19 +164,20 @@ struct max_f {
 QL_BINARY(min)
 QL_BINARY(max)
 
-// Rounds to minus infinity; 0 for a zero divisor.
-struct div_floor_f {
+// The quotient that leaves a remainder that is never negative; 0 for a zero divisor.
+struct div_euclid_f {
   template <class T>
   static QL_INLINE T run(T a, T b) {
     if (b == 0) return 0;
     if (!element<T>::is_signed) return static_cast<T>(a / b);
     if (b == static_cast<T>(-1)) return wrap_sub_f::run<T>(T(0), a);
     const T q = static_cast<T>(a / b), r = static_cast<T>(a % b);
-    return static_cast<T>(r != 0 && (r < T(0)) != (b < T(0)) ? q - 1 : q);
+    if (!(r < T(0))) return q;
+    return static_cast<T>(b < T(0) ? q + 1 : q - 1);
   }
 };
-// The remainder that is never negative; 0 for a zero divisor.
-struct mod_floor_f {
+// That remainder.
+struct mod_euclid_f {
   template <class T>
   static QL_INLINE T run(T a, T b) {
     if (b == 0 || (element<T>::is_signed && b == static_cast<T>(-1))) return 0;
@@ -185,8 +186,8 @@ struct mod_floor_f {
     return static_cast<T>(b < T(0) ? r - b : r + b);
   }
 };
-QL_BINARY(div_floor)
-QL_BINARY(mod_floor)
+QL_BINARY(div_euclid)
+QL_BINARY(mod_euclid)
 
 // The same bits as another type.
 template <class To, class From, bool Scalar = is_scalar<From>::value>
@@ -227,7 +228,8 @@ struct abs_f {
 };
 template <class V>
 QL_INLINE typename with_element<V, typename magnitude<typename element_of<V>::type>::type>::type abs(V a) {
-  return unary<abs_f, typename with_element<V, typename magnitude<typename element_of<V>::type>::type>::type, V>::run(a);
+  return unary<abs_f, typename with_element<V, typename magnitude<typename element_of<V>::type>::type>::type, V>::run(
+      a);
 }
 
 // |a - b| of integers, as the unsigned type.
@@ -284,7 +286,8 @@ struct count_leading_zeros_f {
   static QL_INLINE T run(T a) {
     const typename element<T>::unsign bits = static_cast<typename element<T>::unsign>(a);
     int n = 0;
-    for (int bit = static_cast<int>(sizeof(T)) * 8 - 1; bit >= 0 && ((bits >> bit) & 1) == 0; bit--) n++;
+    for (int bit = static_cast<int>(sizeof(T)) * 8 - 1; bit >= 0 && ((bits >> bit) & 1) == 0; bit--)
+      n++;
     return static_cast<T>(n);
   }
 };
@@ -293,7 +296,8 @@ struct popcount_f {
   static QL_INLINE T run(T a) {
     const typename element<T>::unsign bits = static_cast<typename element<T>::unsign>(a);
     int n = 0;
-    for (int bit = 0; bit < static_cast<int>(sizeof(T)) * 8; bit++) n += static_cast<int>((bits >> bit) & 1);
+    for (int bit = 0; bit < static_cast<int>(sizeof(T)) * 8; bit++)
+      n += static_cast<int>((bits >> bit) & 1);
     return static_cast<T>(n);
   }
 };

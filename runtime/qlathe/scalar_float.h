@@ -78,11 +78,110 @@ inline f32 fma_of(f32 a, f32 b, f32 c) {
 }
 #endif
 
-// The same in double. Without hardware: products and sums of two 53-bit integers in 128-bit pieces.
+// The same in double.
 #if defined(__GNUC__) && (defined(__FMA__) || defined(__aarch64__))
 QL_INLINE f64 fma_of(f64 a, f64 b, f64 c) { return __builtin_fma(a, b, c); }
 #else
-inline f64 fma_of(f64 a, f64 b, f64 c);  // TODO
+// mantissa * 2^exponent, the mantissa 54 bits with a zero at the end.
+struct parts_f64 {
+  u64 mantissa;
+  int exponent;
+  bool negative, special;  // special: zero, infinity or NaN
+};
+inline parts_f64 parts_of(f64 x) {
+  u64 bits = bits_as<u64>(x);
+  parts_f64 r = {0, static_cast<int>(bits >> 52) & 0x7ff, (bits >> 63) != 0, false};
+  u64 m = bits & 0xfffffffffffffu;
+  r.special = r.exponent == 0x7ff || (r.exponent == 0 && m == 0);
+  if (r.special) return r;
+  if (r.exponent == 0) {
+    r.exponent = 1;
+    while ((m >> 52) == 0) {
+      m <<= 1;
+      r.exponent--;
+    }
+  }
+  r.mantissa = (m | (u64(1) << 52)) << 1;
+  r.exponent -= 1023 + 52 + 1;
+  return r;
+}
+// Product and sum in 128 bits, what is shifted out kept as a last "sticky" bit, one rounding at the end.
+inline f64 fma_of(f64 a, f64 b, f64 c) {
+  const parts_f64 x = parts_of(a), y = parts_of(b), z = parts_of(c);
+  if (x.special || y.special) return a * b + c;
+  if (z.special && c != 0) return c;
+  // high:low = x * y, 106 to 108 bits.
+  const u64 xl = x.mantissa & 0xffffffffu, xh = x.mantissa >> 32, yl = y.mantissa & 0xffffffffu, yh = y.mantissa >> 32;
+  const u64 low_product = xl * yl, cross = xl * yh + xh * yl, middle = cross + (low_product >> 32);
+  u64 low = low_product + (cross << 32), high = xh * yh + (middle >> 32);
+  int exponent = x.exponent + y.exponent;
+  bool negative = x.negative != y.negative;
+  u64 z_low = 0, z_high = 0;
+  if (!z.special) {  // align: z moves up, or the product down
+    int d = z.exponent - exponent;
+    if (d >= 64) {
+      z_high = z.mantissa;
+      exponent = z.exponent - 64;
+      d -= 64;
+      if (d >= 64) {
+        low = 1;
+        high = 0;
+      } else if (d > 0) {
+        low = (high << (64 - d)) | (low >> d) | ((low << (64 - d)) != 0 ? 1u : 0u);
+        high >>= d;
+      }
+    } else if (d > 0) {
+      z_low = z.mantissa << d;
+      z_high = z.mantissa >> (64 - d);
+    } else if (d > -64) {
+      z_low = d == 0 ? z.mantissa : (z.mantissa >> -d) | ((z.mantissa << (64 + d)) != 0 ? 1u : 0u);
+    } else {
+      z_low = 1;
+    }
+  }
+  if (negative == z.negative || z.special) {
+    low += z_low;
+    high += z_high + (low < z_low ? 1u : 0u);
+  } else {
+    const u64 before = low;
+    low -= z_low;
+    high -= z_high + (before < z_low ? 1u : 0u);
+    if ((high >> 63) != 0) {
+      low = u64(0) - low;
+      high = ~high + (low == 0 ? 1u : 0u);
+      negative = !negative;
+    }
+  }
+  if (high == 0 && low == 0) return a * b + c;  // exact zero
+  if (high == 0) {
+    high = low;
+    low = 0;
+  } else {
+    exponent += 64;
+  }
+  // 63 bits, the last one sticky: high in [2^62, 2^63).
+  while ((high >> 62) == 0) {
+    high = (high << 1) | (low >> 63);
+    low <<= 1;
+    exponent--;
+  }
+  if ((high >> 63) != 0) {
+    low |= high & 1;
+    high >>= 1;
+    exponent++;
+  }
+  high |= low != 0 ? 1u : 0u;
+  const int biased = exponent + 62 + 1023;
+  const u64 sign = negative ? u64(1) << 63 : u64(0);
+  if (biased >= 0x7ff) return bits_as<f64>(sign | inf_bits_f64());
+  const int drop = biased > 0 ? 10 : 11 - biased;
+  if (drop > 63) return bits_as<f64>(sign);
+  u64 kept = high >> drop;
+  const u64 rest = high & ((u64(1) << drop) - 1), half = u64(1) << (drop - 1);
+  if (rest > half || (rest == half && (kept & 1) != 0)) kept++;
+  // The hidden bit adds one to the exponent field, a carry of the rounding another.
+  return bits_as<f64>(sign | ((biased > 0 ? static_cast<u64>(biased - 1) << 52 : u64(0)) + kept));
+}
 #endif
 
 // Conversion to another type: integers wrap, integers to floats round half to even, floats to integers round toward
@@ -123,7 +222,9 @@ QL_INLINE f64 copy_sign(f64 magnitude, f64 sign) {
   const u64 bit = u64(1) << 63;
   return bits_as<f64>((bits_as<u64>(magnitude) & ~bit) | (bits_as<u64>(sign) & bit));
 }
-QL_INLINE f32 trunc_of(f32 x) { return magnitude_of(x) < 8388608.0f ? copy_sign(static_cast<f32>(static_cast<i32>(x)), x) : x; }
+QL_INLINE f32 trunc_of(f32 x) {
+  return magnitude_of(x) < 8388608.0f ? copy_sign(static_cast<f32>(static_cast<i32>(x)), x) : x;
+}
 QL_INLINE f64 trunc_of(f64 x) {
   return magnitude_of(x) < 4503599627370496.0 ? copy_sign(static_cast<f64>(static_cast<i64>(x)), x) : x;
 }
@@ -138,7 +239,7 @@ QL_INLINE T ceil_of(T x) {
   return t < x ? copy_sign(t + T(1), x) : t;
 }
 template <class T>
-QL_INLINE T round_of(T x) {  // half to even
+QL_INLINE T round_of(T x) {                             // half to even
   const T t = trunc_of(x), rest = magnitude_of(x - t);  // exact
   const T half = T(0.5), away = copy_sign(magnitude_of(t) + T(1), x);
   if (!(rest >= half)) return t;
@@ -193,6 +294,39 @@ inline f32 sqrt_of(f32 x) {
   result += half;
   return bits_as<f32>(static_cast<u32>((exponent / 2 + 126) << 23) + result);
 }
+inline f64 sqrt_of(f64 x) {
+  u64 bits = bits_as<u64>(x);
+  if (!(x > 0) || bits == inf_bits_f64()) return x == 0 || x > 0 ? x : nan_f64();
+  int exponent = static_cast<int>(bits >> 52) - 1023;
+  u64 mantissa = bits & 0xfffffffffffffu;
+  if (exponent == -1023) {
+    exponent = -1022;
+    while ((mantissa >> 52) == 0) {
+      mantissa <<= 1;
+      exponent--;
+    }
+  } else {
+    mantissa |= u64(1) << 52;
+  }
+  if (exponent & 1) {
+    mantissa <<= 1;
+    exponent--;
+  }
+  // The root of mantissa * 2^54 has 54 bits, one more than the result keeps: two bits of the operand a step.
+  u64 rest = 0, root = 0;
+  for (int step = 53; step >= 0; step--) {
+    const u64 next = step >= 27 ? (mantissa >> (2 * step - 54)) & 3u : u64(0);
+    rest = (rest << 2) | next;
+    const u64 trial = (root << 2) | 1u;
+    root <<= 1;
+    if (rest >= trial) {
+      rest -= trial;
+      root |= 1u;
+    }
+  }
+  const u64 result = (root >> 1) + (root & 1u);  // a tie is impossible, as above
+  return bits_as<f64>((static_cast<u64>(exponent / 2 + 1022) << 52) + result);
+}
 #endif
 
 // IEEE half precision in 16 bits of storage. NaNs keep their upper payload and become quiet, as vcvtps2ph does it.
@@ -217,12 +351,12 @@ QL_INLINE u16 f16_bits(f32 x) {
   return static_cast<u16>(sign | ((magnitude - 0x38000000u + 0xfffu + ((magnitude >> 13) & 1u)) >> 13));
 }
 
-#define QL_FLOAT_FUNCTOR(NAME, LANE)        \
-  struct NAME##_f {                         \
-    template <class R, class T>             \
-    static QL_INLINE R run(T x) {           \
-      return LANE(x);                       \
-    }                                       \
+#define QL_FLOAT_FUNCTOR(NAME, LANE) \
+  struct NAME##_f {                  \
+    template <class R, class T>      \
+    static QL_INLINE R run(T x) {    \
+      return LANE(x);                \
+    }                                \
   };
 QL_FLOAT_FUNCTOR(rounded, keep_rounding)
 QL_FLOAT_FUNCTOR(floor, floor_of)

@@ -25,6 +25,18 @@ template <class V>
 QL_INLINE void store_first(typename vec_info<V>::elem* p, int count, V v) {
   memory<V>::store_first(p, count, v);
 }
+template <class V, class M>
+QL_INLINE V load_masked(const typename vec_info<V>::elem* p, M mask) {
+  return memory<V>::load_masked(p, mask);
+}
+template <class M, class V>
+QL_INLINE void store_masked(typename vec_info<V>::elem* p, M mask, V v) {
+  memory<V>::store_masked(p, mask, v);
+}
+template <class V, int... I>
+QL_INLINE V load_lanes(const typename vec_info<V>::elem* p) {
+  return memory<V>::template load_lanes<I...>(p);
+}
 template <class V>
 QL_INLINE V load_strided(const typename vec_info<V>::elem* p, int stride) {
   return memory<V>::load_strided(p, stride);
@@ -104,10 +116,10 @@ QL_INLINE Acc dot2(Acc acc, A a, B b) {
 }
 
 // Adjacent lanes combined.
-#define QL_REDUCE(NAME, F)                 \
-  template <class R, class A>              \
-  QL_INLINE R NAME(A a) {                  \
-    return reduce_op<F, R, A>::run(a);     \
+#define QL_REDUCE(NAME, F)             \
+  template <class R, class A>          \
+  QL_INLINE R NAME(A a) {              \
+    return reduce_op<F, R, A>::run(a); \
   }
 QL_REDUCE(reduce_add, wrap_add_f)
 QL_REDUCE(reduce_mul, wrap_mul_f)

@@ -27,9 +27,7 @@ struct unary<F, wide<R>, A, false> {
 template <class F, class R, class A>
 struct unary<F, R, wide<A>, false> {
   typedef typename half_of<R>::type H;
-  static QL_INLINE R run(wide<A> a) {
-    return halves<R>::join(unary<F, H, A>::run(a.lo), unary<F, H, A>::run(a.hi));
-  }
+  static QL_INLINE R run(wide<A> a) { return halves<R>::join(unary<F, H, A>::run(a.lo), unary<F, H, A>::run(a.hi)); }
 };
 
 template <class F, class R, class A, class B>
@@ -64,11 +62,11 @@ struct ternary<F, wide<R>, wide<A>, wide<B>, wide<C>, false> {
   }
 };
 
-#define QL_WIDE_OPERATOR(OP)                               \
-  template <class H>                                       \
-  QL_INLINE wide<H> operator OP(wide<H> a, wide<H> b) {    \
-    wide<H> r = {a.lo OP b.lo, a.hi OP b.hi};              \
-    return r;                                              \
+#define QL_WIDE_OPERATOR(OP)                            \
+  template <class H>                                    \
+  QL_INLINE wide<H> operator OP(wide<H> a, wide<H> b) { \
+    wide<H> r = {a.lo OP b.lo, a.hi OP b.hi};           \
+    return r;                                           \
   }
 QL_WIDE_OPERATOR(+)
 QL_WIDE_OPERATOR(-)

@@ -9,43 +9,41 @@
 QL_NAMESPACE_BEGIN
 
 // R = CALL((M)a, (M)b) for vectors V; M is the intrinsic's register type.
-#define QL_X86_BINARY(F, V, M, CALL)                                       \
-  template <>                                                              \
-  struct native_binary<F, V, V, V> {                                       \
-    static QL_INLINE V run(V a, V b) { return (V)CALL((M)a, (M)b); }       \
+#define QL_X86_BINARY(F, V, M, CALL)                                 \
+  template <>                                                        \
+  struct native_binary<F, V, V, V> {                                 \
+    static QL_INLINE V run(V a, V b) { return (V)CALL((M)a, (M)b); } \
   };
-#define QL_X86_UNARY_EXPR(F, R, A, EXPR)                  \
-  template <>                                             \
-  struct native_unary<F, R, A> {                          \
-    static QL_INLINE R run(A a) { return (R)(EXPR); }     \
+#define QL_X86_UNARY_EXPR(F, R, A, EXPR)              \
+  template <>                                         \
+  struct native_unary<F, R, A> {                      \
+    static QL_INLINE R run(A a) { return (R)(EXPR); } \
   };
 #define QL_X86_UNARY(F, R, A, M, CALL) QL_X86_UNARY_EXPR(F, R, A, CALL((M)a))
 // A conversion in two steps.
-#define QL_X86_VIA(R, A, MIDDLE)                                                                  \
-  template <>                                                                                     \
-  struct native_unary<convert_f, R, A> {                                                          \
-    static QL_INLINE R run(A a) {                                                                 \
-      return unary<convert_f, R, MIDDLE>::run(unary<convert_f, MIDDLE, A>::run(a));               \
-    }                                                                                             \
+#define QL_X86_VIA(R, A, MIDDLE)                                                                                  \
+  template <>                                                                                                     \
+  struct native_unary<convert_f, R, A> {                                                                          \
+    static QL_INLINE R run(A a) { return unary<convert_f, R, MIDDLE>::run(unary<convert_f, MIDDLE, A>::run(a)); } \
   };
-#define QL_X86_FMA_OP(V, M, CALL)                                                             \
-  template <>                                                                                 \
-  struct native_ternary<fma_f, V, V, V, V> {                                                  \
-    static QL_INLINE V run(V a, V b, V c) { return (V)CALL((M)a, (M)b, (M)c); }               \
+#define QL_X86_FMA_OP(V, M, CALL)                                               \
+  template <>                                                                   \
+  struct native_ternary<fma_f, V, V, V, V> {                                    \
+    static QL_INLINE V run(V a, V b, V c) { return (V)CALL((M)a, (M)b, (M)c); } \
   };
 // See keep_rounding in scalar_float.h.
-#define QL_X86_ROUNDED(V)                  \
-  template <>                              \
-  struct native_unary<rounded_f, V, V> {   \
-    static QL_INLINE V run(V a) {          \
-      __asm__("" : "+v"(a));               \
-      return a;                            \
-    }                                      \
+#define QL_X86_ROUNDED(V)                \
+  template <>                            \
+  struct native_unary<rounded_f, V, V> { \
+    static QL_INLINE V run(V a) {        \
+      __asm__("" : "+v"(a));             \
+      return a;                          \
+    }                                    \
   };
-#define QL_X86_DOT(OP, ACC, A, B, EXPR)                                           \
-  template <>                                                                     \
-  struct OP<ACC, A, B> {                                                          \
-    static QL_INLINE ACC run(ACC acc, A a, B b) { return (ACC)(EXPR); }           \
+#define QL_X86_DOT(OP, ACC, A, B, EXPR)                                 \
+  template <>                                                           \
+  struct OP<ACC, A, B> {                                                \
+    static QL_INLINE ACC run(ACC acc, A a, B b) { return (ACC)(EXPR); } \
   };
 
 // Vectors of 4 and 8 bytes in a register and back.
