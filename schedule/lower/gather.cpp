@@ -45,7 +45,7 @@ Result<NodeLowering> lower_gather(const LoweringContext& context) {
   out(innermost_first(vars)) = x(at[2], i, at[0]);
 
   auto pipeline = std::make_shared<KernelPipeline>();
-  pipeline->name = "gather";
+  pipeline->name = "gather_axis";
   LoweredCall call;
   const int bits = 8 * storage_bytes(type);
   const int lanes =

@@ -173,7 +173,7 @@ Result<NodeLowering> lower_pad(const LoweringContext& context) {
   out(innermost_first(vars)) = value;
 
   auto pipeline = std::make_shared<KernelPipeline>();
-  pipeline->name = "pad";
+  pipeline->name = "pad_axes";
   LoweredCall call;
   // Reflections along the last axis go element by element.
   const bool vectorize = context.target.vectorize && axes.back().plain();

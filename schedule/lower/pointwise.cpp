@@ -44,7 +44,7 @@ Result<NodeLowering> lower_pointwise(const LoweringContext& context) {
   std::string steps_name;
   for (const PointwiseStep& step : attrs.steps)
     steps_name += "_" + step.op;
-  pipeline->name = steps_name.size() > 40 || steps_name.empty() ? "pointwise" : steps_name.substr(1);
+  pipeline->name = steps_name.size() > 40 || steps_name.empty() ? "pointwise" : "map" + steps_name;
   LoweredCall call;
   const int lanes = context.target.vectorize ? context.target.lanes(widest_bits(stored)) : 1;
   const bool exact = schedule_rows(result, vars, extents, lanes, *pipeline, call);

@@ -419,7 +419,7 @@ class ReduceKernel {
   Result<NodeLowering> finish(const Func& out, const std::shared_ptr<KernelPipeline>& pipeline, LoweredCall& call,
                               int64_t rows) {
     const std::string kind = enum_names(ReduceKind{})[static_cast<size_t>(attrs_.kind)];
-    pipeline->name = "reduce_" + kind;
+    pipeline->name = "reduce_axes_" + kind;
     pipeline->inputs = bindings_.inputs();
     pipeline->outputs = {{out, dense_dims(innermost_first_extents(kept_)), storage_bytes(context_.out().type.type)}};
     call.operands = bindings_.operands();

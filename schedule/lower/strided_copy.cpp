@@ -93,7 +93,7 @@ Result<LoweredCall> lower_strided_copy(const LoweringContext& context, const std
   out(innermost_first(vars)) = fill ? Halide::Internal::make_zero(storage_type(type)) : Halide::Expr(x(index));
 
   auto pipeline = std::make_shared<KernelPipeline>();
-  pipeline->name = what;
+  pipeline->name = what + "_elements";
   LoweredCall call;
   // Strided vectors would become shuffles of many registers, or inserts: elements are copied one by one, in square
   // blocks that use whole cache lines of both sides.
