@@ -74,9 +74,8 @@ Expr RequantKernel::load(const Constants& constants, const Expr& channel) {
 }
 
 /// Clamped in float, then moved to where a float's unit is 1: the low byte of the bits is the integer. That is one add
-/// and a truncation, where rounding, converting and saturating cost Halide's x86 back end a dozen shuffles (a 3x3
-/// depthwise convolution: 16 cycles a vector instead of 6). `x` is no bare product, so no compiler can contract the
-/// addition.
+/// and a truncation, where rounding, converting and saturating cost Halide's x86 back end a dozen shuffles. `x` is no
+/// bare product, so no compiler can contract the addition.
 Expr RequantKernel::low_byte(const Expr& x, float lo, float hi, const Expr& shift) const {
   Expr t = Halide::select(x > lo, x, lo);
   t = Halide::select(t < hi, t, hi);
