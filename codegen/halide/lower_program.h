@@ -1,14 +1,11 @@
 #pragma once
-#include <functional>
 #include <vector>
 
+#include "codegen/halide/for_each_kernel.h"
 #include "codegen/halide/lower.h"
 #include "schedule/program.h"
 
 namespace qlathe {
-
-/// Called with (done, total) from any thread, one call at a time.
-using Progress = std::function<void(int, int)>;
 
 /// Every kernel of the program under its unique name, in the program's order. Lowers on `threads` threads; the result
 /// does not depend on them. Scratch that a kernel needs is known from here on.

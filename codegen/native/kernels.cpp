@@ -1,10 +1,6 @@
 #include "codegen/native/kernels.h"
 
-#include <atomic>
 #include <cstring>
-#include <mutex>
-#include <optional>
-#include <thread>
 
 #include "codegen/halide/object.h"
 #include "schedule/kernel.h"
@@ -56,38 +52,11 @@ Result<NativeKernel> compile_kernel(const ProgramKernel& kernel, const Target& t
 
 Result<std::vector<NativeKernel>> compile_kernels(const Program& program, ObjectCache* cache, int threads,
                                                   const Progress& progress) {
-  const size_t total = program.kernels.size();
-  std::vector<std::optional<NativeKernel>> compiled(total);
-  std::vector<Status> failures(total);
-  std::atomic<size_t> next{0};
-  std::mutex reporting;
-  int done = 0;
-  const auto work = [&] {
-    for (size_t i = next++; i < total; i = next++) {
-      Result<NativeKernel> result = compile_kernel(program.kernels[i], *program.target, cache);
-      if (result.ok())
-        compiled[i] = std::move(result).value();
-      else
-        failures[i] = result.status().at({"", program.kernels[i].name, ""});
-      const std::lock_guard<std::mutex> lock(reporting);
-      if (progress) progress(++done, static_cast<int>(total));
-    }
-  };
-  std::vector<std::thread> others;
-  for (int t = 1; t < std::min<int>(threads, static_cast<int>(total)); t++)
-    others.emplace_back(work);
-  work();
-  for (std::thread& other : others)
-    other.join();
-  Status problems;
-  for (const Status& failure : failures)
-    problems.merge(failure);
-  if (!problems.ok()) return problems;
-  if (cache != nullptr) cache->trim();
-  std::vector<NativeKernel> out;
-  for (std::optional<NativeKernel>& kernel : compiled)
-    out.push_back(std::move(*kernel));
-  return out;
+  Result<std::vector<NativeKernel>> kernels = for_each_kernel<NativeKernel>(
+      program, threads, progress,
+      [&](const ProgramKernel& kernel) { return compile_kernel(kernel, *program.target, cache); });
+  if (kernels.ok() && cache != nullptr) cache->trim();
+  return kernels;
 }
 
 }  // namespace qlathe
