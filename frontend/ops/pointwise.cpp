@@ -9,6 +9,9 @@ namespace {
 
 Result<std::vector<TensorType>> infer(const InferContext& ctx) {
   const auto& attrs = ctx.node.as<PointwiseAttrs>();
+  if (ctx.in(0).type == ValueType::kF64) {
+    return ctx.error("x", "is float64, which is not computed with", "convert it to float32");
+  }
   std::vector<Shape> shapes{ctx.in(0).shape};
   std::string listed = to_string(shapes[0]);
   for (size_t i : broadcast_operands(attrs.steps)) {
