@@ -39,8 +39,10 @@ bool broadcasts_plainly_to(const Shape& from, const Shape& to) {
   return true;
 }
 
-BroadcastIndex::BroadcastIndex(const Shape& from, const Shape& to) : to_(to), identity_(from == to) {
+BroadcastIndex::BroadcastIndex(const Shape& from, const Shape& to)
+    : to_(to), identity_(from == to), single_(element_count(from) == 1) {
   QL_CHECK(broadcasts_to(from, to), to_string(from) + " to " + to_string(to));
+  if (identity_ || single_) return;
   const std::vector<int64_t> strides = row_major_strides(from);
   const size_t lead = to.size() - from.size();
   per_axis_.resize(to.size());
@@ -55,6 +57,7 @@ BroadcastIndex::BroadcastIndex(const Shape& from, const Shape& to) : to_(to), id
 
 int64_t BroadcastIndex::at(int64_t element) const {
   if (identity_) return element;
+  if (single_) return 0;
   int64_t index = 0;
   for (size_t d = to_.size(); d-- > 0;) {
     index += per_axis_[d][static_cast<size_t>(element % to_[d])];
@@ -64,7 +67,7 @@ int64_t BroadcastIndex::at(int64_t element) const {
 }
 
 void BroadcastIndex::fill(int64_t begin, std::span<int64_t> out) const {
-  if (identity_ || to_.empty()) {
+  if (identity_ || single_) {
     for (size_t i = 0; i < out.size(); i++)
       out[i] = identity_ ? begin + static_cast<int64_t>(i) : 0;
     return;

@@ -29,7 +29,7 @@ class BroadcastIndex {
   Shape to_;
   /// per_axis_[d][i]: what index i of axis d adds to the operand's index
   std::vector<std::vector<int64_t>> per_axis_;
-  bool identity_ = false;
+  bool identity_ = false, single_ = false;
 };
 
 /// One loop axis over a buffer.
