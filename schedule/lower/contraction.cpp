@@ -30,7 +30,7 @@ Result<NodeLowering> ContractionBuilder::build() {
   }
   if (!plan_.initial.empty()) initial_ = channel_constant(plan_.initial, "initial");
   if (!plan_.sums.empty()) sums_ = channel_constant(plan_.sums, "sums");
-  if (plan_.flip_lhs) define_flipped();
+  if (stages_lhs()) define_staged();
   if (plan_.row_sums) define_row_sums();
   define_accumulator();
   if (plan_.requant) {

@@ -82,7 +82,7 @@ class ContractionBuilder {
 
   Halide::Expr lhs_value(const Halide::Expr& position) const;
 
-  void define_flipped();
+  void define_staged();
 
   /// Index into the packed weights: [slice][chunk][position or block][step / parts][channel][kr].
   Halide::Expr weight_index(const Halide::Expr& channel_and_j, const Halide::Expr& step,
@@ -93,7 +93,8 @@ class ContractionBuilder {
 
   bool decodes_weights() const {
     if (plan_.interleaved) return false;
-    return reduction().parts > 1 || (plan_.float_sum && (plan_.rhs_type != ValueType::kF32 || plan_.has_rhs_zp));
+    return reduction().parts > 1 || plan_.widen ||
+           (plan_.float_sum && (plan_.rhs_type != ValueType::kF32 || plan_.has_rhs_zp));
   }
 
   /// A zero point or scale operand at the result element `here_`.
@@ -169,8 +170,11 @@ class ContractionBuilder {
 
   void schedule_interleaved(const Halide::Var& x);
 
-  /// lhs with its sign bits flipped: the rows of a tile, or with a window all that a row of tiles reads.
-  void schedule_flipped(const Halide::Var& xo);
+  bool stages_lhs() const { return plan_.flip_lhs || plan_.widen; }
+  /// Chunks of channels that run inside of an iteration that may be shared out, on the same staged lhs.
+  int64_t chunks_inside() const;
+  /// lhs with its sign bits flipped or as words: the rows of a tile, or with a window all that a row of tiles reads.
+  void schedule_staged(const Halide::Var& xo);
 
   Result<NodeLowering> finish();
 
@@ -187,7 +191,7 @@ class ContractionBuilder {
   std::vector<Halide::Var> vars_;  ///< of the result, innermost first
   ContractionCoordinates here_;
   Halide::ImageParam lhs_, weights_, initial_, sums_;
-  Halide::Func accumulator_{"acc"}, blocks_{"sum"}, decoded_{"w"}, flipped_{"flipped"}, row_sums_{"row_sums"},
+  Halide::Func accumulator_{"acc"}, blocks_{"sum"}, decoded_{"w"}, staged_{"flipped"}, row_sums_{"row_sums"},
       out_{"out"};
   Loops reduce_;
   Halide::Var q_, h_;

@@ -77,12 +77,17 @@ void choose_operand_storage(ContractionPlan& plan) {
   const LoweringContext& c = *plan.context;
   const Target& target = c.target;
   plan.dot = plan.accumulator == ValueType::kI32 && byte_integer(plan.lhs_type) && byte_integer(plan.rhs_type) &&
-             target.vectorize && plan.reduction.run >= 4 && !plan.reduction.decode;
-  plan.reduction.kr = plan.dot ? 4 : 1;
+             target.vectorize && !plan.reduction.decode;
+  // An instruction that multiplies pairs of 16-bit words takes bytes of any sign once they are widened: weights on their
+  // way into registers, lhs once for all channels. Splitting bytes at every multiplication costs as much as it.
+  plan.widen = plan.dot && target.dot.signs == DotSigns::kAny && target.dot.k == 2;
+  plan.dot = plan.dot && plan.reduction.run >= (plan.widen ? 2 : 4);
+  plan.widen = plan.widen && plan.dot;
+  plan.reduction.kr = plan.widen ? 2 : plan.dot ? 4 : 1;
   WeightStorage& storage = plan.storage;
   storage.type = plan.rhs_type;
   storage.bits = 8 * storage_bytes(plan.rhs_type);
-  if (plan.dot) {
+  if (plan.dot && !plan.widen) {
     storage.type = ValueType::kI8;
     if (info(plan.rhs_type).max > 127) plan.rhs_offset = storage.offset = -128;
     const bool lhs_signed = is_signed(plan.lhs_type);
@@ -266,11 +271,12 @@ Result<ContractionPlan> plan_contraction(const LoweringContext& c) {
   request.lane_bits = plan.accumulator == ValueType::kI64 ? 64 : 32;
   request.decode = reduction.parts > 1 ? 3 : plan.dot || storage_bytes(plan.rhs_type) == 4 ? 0 : 2;
   plan.tile = choose_tile(request);
-  int64_t outer = plan.tile.chunks * plan.shape.groups_n * plan.shape.batches;
+  // Few rows at a time where they are widened first.
+  int64_t outer = (plan.widen ? 1 : plan.tile.chunks) * plan.shape.groups_n * plan.shape.batches;
   for (size_t i = 0; i + 1 < rows.size(); i++)
     outer *= rows[i].rhs_stride == 0 ? rows[i].extent : 1;
   split_rows(plan.shape, outer);
-  if (plan.shape.rows.back().extent < plan.tile.rows) {
+  if (plan.shape.rows.back().extent < plan.tile.rows || plan.widen) {
     request.rows = plan.shape.rows.back().extent;
     plan.tile = choose_tile(request);
   }

@@ -32,7 +32,17 @@ void ContractionBuilder::schedule() {
   for (size_t i = row_vars_.size() - 1; i-- > 0;) {
     if (shape().rows[i].rhs_stride == 0) outer.push_back(row_vars_[i]);
   }
-  if (t.chunks > 1) outer.push_back(d_);
+  const int64_t inside = chunks_inside();
+  if (inside > 1 && inside < t.chunks) {
+    const Var shared("ds"), own("di");
+    out_.split(d_, shared, own, i32(inside), TailStrategy::RoundUp);
+    order.emplace_back(own);
+    outer.push_back(shared);
+  } else if (inside > 1) {
+    order.emplace_back(d_);
+  } else if (t.chunks > 1) {
+    outer.push_back(d_);
+  }
   if (shape().groups_n > 1) outer.push_back(g_);
   for (size_t i = row_vars_.size() - 1; i-- > 0;) {
     if (shape().rows[i].rhs_stride != 0) outer.push_back(row_vars_[i]);
@@ -40,7 +50,7 @@ void ContractionBuilder::schedule() {
   for (const Var& var : outer)
     order.push_back(var);
   out_.reorder(order);
-  row_extent_ = t.chunks * shape().groups_n;
+  row_extent_ = shape().groups_n * (t.chunks / inside);
   for (size_t i = 0; i + 1 < shape().rows.size(); i++)
     row_extent_ *= shape().rows[i].extent;
   if (!outer.empty()) {
@@ -104,7 +114,7 @@ void ContractionBuilder::schedule() {
       decoded_.split(q_, qo, qi, width, TailStrategy::RoundUp).vectorize(qi);
     }
   }
-  if (plan_.flip_lhs) schedule_flipped(xo);
+  if (stages_lhs()) schedule_staged(xo);
   if (plan_.row_sums) row_sums_.compute_at(out_, xo);
 }
 
@@ -124,30 +134,46 @@ void ContractionBuilder::schedule_interleaved(const Var& x) {
   }
 }
 
-void ContractionBuilder::schedule_flipped(const Var& xo) {
+int64_t ContractionBuilder::chunks_inside() const {
+  if (!plan_.widen) return 1;
+  int64_t rows = 1;
+  for (size_t i = 0; i + 1 < shape().rows.size(); i++)
+    rows *= shape().rows[i].rhs_stride == 0 ? shape().rows[i].extent : 1;
+  // Widening for a single tile of channels costs a sixth of its multiplications; sixteen iterations are enough to share.
+  for (int64_t inside = tile().chunks; inside > 1; inside--) {
+    if (tile().chunks % inside == 0 && rows * (tile().chunks / inside) >= 16) return inside;
+  }
+  return 1;
+}
+
+void ContractionBuilder::schedule_staged(const Var& xo) {
   int64_t extent = reduction().run * (reduction().blocks);
   const RowAxis& axis = shape().rows.back();
   const bool windowed = !shape().window.empty();
   extent += ((windowed ? axis.extent : tile().rows) - 1) * axis.lhs_stride;
   for (const ReductionAxis& w : shape().window)
     extent += (w.extent - 1) * w.lhs_stride;
-  if (windowed && !row_loop_.empty())
-    flipped_.compute_at(out_, Var(row_loop_));
-  else if (windowed)
-    flipped_.compute_root();
+  // Words are made for all columns and channels at once; while they stay in the second cache.
+  const int64_t whole = extent + (windowed ? 0 : (axis.extent - tile().rows) * axis.lhs_stride);
+  const bool for_row = windowed || (plan_.widen && whole <= 65536);
+  if (for_row) extent = whole;
+  if (for_row && !row_loop_.empty())
+    staged_.compute_at(out_, Var(row_loop_));
+  else if (for_row)
+    staged_.compute_root();
   else
-    flipped_.compute_at(out_, xo);
+    staged_.compute_at(out_, xo);
   int64_t lanes = 1;
   if (c_.target.vectorize) {
-    lanes = c_.target.vector_bits / 8;
+    lanes = c_.target.lanes(plan_.widen ? 16 : 8);
     while (lanes > extent)
       lanes /= 2;
     const Var pv("pv"), pi("pi");
-    flipped_.split(flipped_.args()[0], pv, pi, i32(lanes), TailStrategy::ShiftInwards).vectorize(pi);
+    staged_.split(staged_.args()[0], pv, pi, i32(lanes), TailStrategy::ShiftInwards).vectorize(pi);
   }
   // Storage beyond what counts as a register array (codegen/halide/register_arrays.h): the reduction is not to be
   // unrolled.
-  flipped_.bound_storage(flipped_.args()[0], i32(std::max(extent, 33 * lanes)));
+  staged_.bound_storage(staged_.args()[0], i32(std::max(extent, 33 * lanes)));
 }
 
 }  // namespace qlathe

@@ -55,7 +55,7 @@ Expr ContractionBuilder::lhs_position(const Expr& e, const std::vector<Expr>& wi
 }
 
 Expr ContractionBuilder::lhs_value(const Expr& position) const {
-  if (plan_.flip_lhs) return flipped_(position);
+  if (stages_lhs()) return staged_(position);
   Expr value = lhs_(position);
   if (plan_.float_sum) {
     value = to_float(load_value(plan_.lhs_type, value)).expr;
@@ -64,11 +64,15 @@ Expr ContractionBuilder::lhs_value(const Expr& position) const {
   return value;
 }
 
-void ContractionBuilder::define_flipped() {
+void ContractionBuilder::define_staged() {
   Var p("p");
+  if (plan_.widen) {
+    staged_(p) = cast<int16_t>(lhs_(p));
+    return;
+  }
   const bool to_unsigned = plan_.lhs_offset > 0;
   Expr byte = Halide::reinterpret(Halide::UInt(8), lhs_(p)) ^ cast<uint8_t>(128);
-  flipped_(p) = to_unsigned ? byte : Halide::reinterpret(Halide::Int(8), byte);
+  staged_(p) = to_unsigned ? byte : Halide::reinterpret(Halide::Int(8), byte);
 }
 
 Expr ContractionBuilder::weight_index(const Expr& channel_and_j, const Expr& step, const std::vector<Expr>& window,
@@ -95,6 +99,7 @@ Expr ContractionBuilder::decode_weight(const Expr& stored, const Expr& part, con
   } else if (plan_.storage.type != plan_.rhs_type) {
     type = plan_.storage.type;
   }
+  if (plan_.widen) return cast<int16_t>(value);
   if (!plan_.float_sum) return value;
   Expr real = to_float(load_value(type, value)).expr;
   if (plan_.has_rhs_zp) real = real - cast<float>(zero_point(kRhsZeroPoint, block));
@@ -203,7 +208,7 @@ void ContractionBuilder::define_accumulator() {
     accumulator_(exprs) = HalideAlgebra::fma(a, w, accumulator_(exprs));
   } else if (plan_.accumulator == ValueType::kI64) {
     accumulator_(exprs) += cast<int64_t>(a) * cast<int64_t>(w);
-  } else if (plan_.dot) {
+  } else if (plan_.dot && !plan_.widen) {
     accumulator_(exprs) += cast<int32_t>(cast<int16_t>(a)) * cast<int32_t>(cast<int16_t>(w));
   } else {
     accumulator_(exprs) += cast<int32_t>(a) * cast<int32_t>(w);

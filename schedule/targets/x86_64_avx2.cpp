@@ -10,7 +10,7 @@ static const TargetRegistry::Add add_avx2({
     .vector_bits = 256,
     .registers = 16,
     .dot = {"vpmaddwd", 1, 1, 2, DotSigns::kAny},
-    .max_accumulators = 10,
+    .max_accumulators = 12,
     .gcc_flags = {"-march=haswell"},
     .clang_flags = {"-march=haswell"},
     .promised = {"vpmaddwd"},

@@ -8,6 +8,8 @@ namespace {
 
 TileCosts costs_of(const Target& target) {
   if (target.dot.name == "vpdpbusd") return {.multiply = 0.5, .load = 0.5, .latency = 5};
+  // A multiplication of words and its addition, on three ports.
+  if (target.dot.name == "vpmaddwd") return {.multiply = 0.67, .load = 0.5, .latency = 3, .operand = 0.5};
   if (target.vector_bits == 256) return {.multiply = 1.5, .load = 0.5, .latency = 6, .operand = 1.5};
   if (target.dot.name == "sdot" || target.dot.name == "usdot") return {.multiply = 0.5, .load = 0.5, .latency = 4};
   return {.multiply = 2, .load = 0.5, .latency = 6, .operand = 1};
