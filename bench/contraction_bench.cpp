@@ -51,11 +51,12 @@ __attribute__((target("avx2"), noinline)) double madd_peak() {
   constexpr int kRounds = 20000;
   const double t = seconds([] {
     for (int i = 0; i < kRounds; i++) {
-#define QL_MADD_ADD(acc, product)                      \
-  "vpmaddwd %%ymm15, %%ymm14, %%ymm" #product "\n"     \
+#define QL_MADD_ADD(acc, product)             \
+  "vpmaddwd %%ymm15, %%ymm14, %%ymm" #product \
+  "\n"                                        \
   "vpaddd %%ymm" #product ", %%ymm" #acc ", %%ymm" #acc "\n"
       asm volatile(QL_MADD_ADD(0, 10) QL_MADD_ADD(1, 11) QL_MADD_ADD(2, 12) QL_MADD_ADD(3, 13) QL_MADD_ADD(4, 10)
-                       QL_MADD_ADD(5, 11) QL_MADD_ADD(6, 12) QL_MADD_ADD(7, 13) QL_MADD_ADD(8, 10) QL_MADD_ADD(9, 11) ::
+                       QL_MADD_ADD(5, 11) QL_MADD_ADD(6, 12) QL_MADD_ADD(7, 13) QL_MADD_ADD(8, 10) QL_MADD_ADD(9, 11)::
                            : "xmm0", "xmm1", "xmm2", "xmm3", "xmm4", "xmm5", "xmm6", "xmm7", "xmm8", "xmm9", "xmm10",
                              "xmm11", "xmm12", "xmm13");
 #undef QL_MADD_ADD

@@ -78,8 +78,8 @@ void choose_operand_storage(ContractionPlan& plan) {
   const Target& target = c.target;
   plan.dot = plan.accumulator == ValueType::kI32 && byte_integer(plan.lhs_type) && byte_integer(plan.rhs_type) &&
              target.vectorize && !plan.reduction.decode;
-  // An instruction that multiplies pairs of 16-bit words takes bytes of any sign once they are widened: weights on their
-  // way into registers, lhs once for all channels. Splitting bytes at every multiplication costs as much as it.
+  // An instruction that multiplies pairs of 16-bit words takes bytes of any sign once they are widened: weights on
+  // their way into registers, lhs once for all channels. Splitting bytes at every multiplication costs as much as it.
   plan.widen = plan.dot && target.dot.signs == DotSigns::kAny && target.dot.k == 2;
   plan.dot = plan.dot && plan.reduction.run >= (plan.widen ? 2 : 4);
   plan.widen = plan.widen && plan.dot;

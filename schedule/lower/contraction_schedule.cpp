@@ -139,7 +139,8 @@ int64_t ContractionBuilder::chunks_inside() const {
   int64_t rows = 1;
   for (size_t i = 0; i + 1 < shape().rows.size(); i++)
     rows *= shape().rows[i].rhs_stride == 0 ? shape().rows[i].extent : 1;
-  // Widening for a single tile of channels costs a sixth of its multiplications; sixteen iterations are enough to share.
+  // Widening for a single tile of channels costs a sixth of its multiplications; sixteen iterations are enough to
+  // share.
   for (int64_t inside = tile().chunks; inside > 1; inside--) {
     if (tile().chunks % inside == 0 && rows * (tile().chunks / inside) >= 16) return inside;
   }
