@@ -112,7 +112,7 @@ Result<BenchReport> bench_model(const Graph& graph, const BenchOptions& options)
 
   const std::vector<HostTensor> inputs = sample_inputs(canonical, 1);
   std::optional<ThreadPool> pool;
-  if (options.threads > 1) pool.emplace(options.threads);
+  if (options.threads > 1) pool.emplace(options.threads, worth_waking(program));
   const Parallel* const parallel = pool ? &pool->hook() : nullptr;
 
   BenchReport report;

@@ -47,7 +47,7 @@ Result<std::shared_ptr<const Model>> Model::compile(const Graph& graph, const Co
     return Status::user({"", "", "--target"}, "target " + target->name + " cannot run in this process", "use host");
   }
   QL_ASSIGN(const Graph canonical, canonical_graph(graph));
-  QL_ASSIGN(Program program, plan_program(canonical, *target));
+  QL_ASSIGN(Program program, plan_program(canonical, *target, compile_threads(options.threads)));
   std::optional<ObjectCache> cache = open_cache(options);
   const auto progress = [&](int done, int total) {
     if (options.progress) options.progress("compiling kernels", static_cast<size_t>(done), static_cast<size_t>(total));
@@ -55,7 +55,7 @@ Result<std::shared_ptr<const Model>> Model::compile(const Graph& graph, const Co
   QL_ASSIGN(std::vector<NativeKernel> kernels,
             compile_kernels(program, cache ? &*cache : nullptr, compile_threads(options.threads), progress));
   std::shared_ptr<Model> model(new Model);
-  QL_ASSIGN(model->jit_, JitProgram::load(std::move(program), std::move(kernels)));
+  QL_ASSIGN(model->jit_, JitProgram::load(std::move(program), std::move(kernels), cache ? &*cache : nullptr));
   return std::shared_ptr<const Model>(std::move(model));
 }
 
@@ -69,7 +69,10 @@ std::unique_ptr<Instance> Model::instance(int threads) const {
 
 Instance::Instance(std::shared_ptr<const JitProgram> jit, int threads)
     : memory_(std::make_unique<JitInstance>(std::move(jit), threads)) {
-  if (threads > 1) pool_ = std::make_unique<ThreadPool>(threads);
+  if (threads > 1) {
+    wake_ = worth_waking(memory_->program());
+    pool_ = std::make_unique<ThreadPool>(threads, wake_);
+  }
 }
 
 Instance::~Instance() = default;
@@ -77,10 +80,12 @@ Instance::~Instance() = default;
 int64_t Instance::arena_bytes() const { return memory_->arena_bytes(); }
 
 Status Instance::run(const std::vector<const void*>& inputs, const std::vector<void*>& outputs) {
+  if (wake_) pool_->wake();
   return memory_->run(inputs, outputs, pool_ ? &pool_->hook() : nullptr);
 }
 
 Result<std::vector<HostTensor>> Instance::run(const std::vector<HostTensor>& inputs) {
+  if (wake_) pool_->wake();
   return memory_->run(inputs, pool_ ? &pool_->hook() : nullptr);
 }
 

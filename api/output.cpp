@@ -106,7 +106,7 @@ Result<ModelOutput> make_output(const Graph& graph, const OutputOptions& options
   }
   QL_ASSIGN(Graph canonical, canonical_graph(graph, options.observer));
   if (!options.name.empty()) canonical.name = options.name;
-  QL_ASSIGN(const Program program, plan_program(canonical, *target));
+  QL_ASSIGN(const Program program, plan_program(canonical, *target, options.threads));
   const auto progress = [&](int done, int total) {
     if (options.progress) options.progress("lowering kernels", static_cast<size_t>(done), static_cast<size_t>(total));
   };

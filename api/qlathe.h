@@ -71,6 +71,7 @@ class Instance {
   Instance(std::shared_ptr<const JitProgram> jit, int threads);
   std::unique_ptr<JitInstance> memory_;
   std::unique_ptr<ThreadPool> pool_;
+  bool wake_ = false;  ///< runs are long enough to wake the pool for
 };
 
 /// Bytes that only compare equal for equal inputs: model, rules, options. For provenance lines.

@@ -3,11 +3,15 @@
 #include <algorithm>
 #include <chrono>
 
+#include "schedule/program.h"
+
 namespace qlathe {
 namespace {
 
 /// Long enough to bridge the gap between two kernels, short enough not to burn a core of an idle program.
 constexpr auto kSpin = std::chrono::microseconds(50);
+/// Waking a thread up costs the caller some microseconds, and it comes fifty later.
+constexpr double kMicrosecondsToWake = 60;
 
 void relax() {
 #if defined(__x86_64__)
@@ -19,7 +23,16 @@ void relax() {
 
 }  // namespace
 
-ThreadPool::ThreadPool(int32_t workers) {
+bool worth_waking(const Program& program) {
+  // At 300 multiply-accumulates a nanosecond; calls without any by their grain, which is about a microsecond.
+  double microseconds = 0;
+  for (const ProgramCall& call : program.calls)
+    microseconds += std::max(static_cast<double>(call.macs) / 300e3,
+                             static_cast<double>(call.rows) / std::max(call.min_rows_per_task, 1));
+  return microseconds >= kMicrosecondsToWake;
+}
+
+ThreadPool::ThreadPool(int32_t workers, bool wakes_sleepers) : wakes_sleepers_(wakes_sleepers) {
   hook_ = {this, run_rows, std::max(workers, 1)};
   for (int32_t w = 1; w < workers; w++)
     threads_.emplace_back([this, w] { serve(w); });
@@ -35,55 +48,70 @@ ThreadPool::~ThreadPool() {
     thread.join();
 }
 
+void ThreadPool::wake() {
+  if (sleeping_.load(std::memory_order_seq_cst) == 0) return;
+  {
+    const std::lock_guard<std::mutex> lock(mutex_);
+    wakes_++;
+  }
+  wake_.notify_all();
+}
+
 void ThreadPool::run_rows(void* context, Parallel::Task task, void* argument, int32_t rows, int32_t grain) {
   auto& pool = *static_cast<ThreadPool*>(context);
   const int32_t workers = pool.workers();
-  // Up to four parts a worker even out unequal speeds; a part is never below the grain.
-  const int32_t part = std::max({grain, (rows + 4 * workers - 1) / (4 * workers), 1});
-  if (workers == 1 || rows <= part) {
+  grain = std::max(grain, 1);
+  if (workers == 1 || rows < 2 * grain) {
     task(argument, 0, rows, 0);
     return;
   }
+  // Up to four parts a worker even out unequal speeds; a part is never below the grain.
+  pool.part_ = std::max(grain, (rows + 4 * workers - 1) / (4 * workers));
+  pool.parts_ = (rows + pool.part_ - 1) / pool.part_;
   pool.task_ = task;
   pool.argument_ = argument;
   pool.rows_ = rows;
-  pool.part_ = part;
-  pool.next_.store(0, std::memory_order_relaxed);
-  pool.busy_.store(workers - 1, std::memory_order_relaxed);
-  pool.generation_.fetch_add(1, std::memory_order_seq_cst);
-  if (pool.sleeping_.load(std::memory_order_seq_cst) > 0) {
-    { const std::lock_guard<std::mutex> lock(pool.mutex_); }
-    pool.wake_.notify_all();
-  }
+  pool.done_.store(0, std::memory_order_relaxed);
+  // Together with serve(): either this sees who sleeps, or a worker about to sleep sees the open parts.
+  pool.open_.store(pool.parts_, std::memory_order_seq_cst);
+  if (pool.wakes_sleepers_) pool.wake();
   pool.take_parts(0);
-  while (pool.busy_.load(std::memory_order_acquire) != 0)
-    relax();
+  for (int spins = 0; pool.done_.load(std::memory_order_acquire) != pool.parts_; spins++) {
+    if (spins < 1000)
+      relax();
+    else
+      std::this_thread::yield();  // whoever has begun a part may be waiting for this processor
+  }
 }
 
 void ThreadPool::take_parts(int32_t worker) {
-  for (int32_t begin = next_.fetch_add(part_); begin < rows_; begin = next_.fetch_add(part_)) {
+  int32_t open = open_.load(std::memory_order_acquire);
+  while (open > 0) {
+    if (!open_.compare_exchange_weak(open, open - 1, std::memory_order_acq_rel, std::memory_order_acquire)) continue;
+    const int32_t begin = (parts_ - open) * part_;
     task_(argument_, begin, std::min(begin + part_, rows_), worker);
+    done_.fetch_add(1, std::memory_order_release);
+    open = open_.load(std::memory_order_acquire);
   }
 }
 
 void ThreadPool::serve(int32_t worker) {
-  uint64_t seen = 0;
-  while (true) {
-    const auto until = std::chrono::steady_clock::now() + kSpin;
-    while (generation_.load(std::memory_order_acquire) == seen && !stop_) {
-      if (std::chrono::steady_clock::now() < until) {
-        relax();
-        continue;
-      }
+  using Clock = std::chrono::steady_clock;
+  auto until = Clock::now() + kSpin;
+  while (!stop_) {
+    if (open_.load(std::memory_order_acquire) > 0) {
+      take_parts(worker);
+      until = Clock::now() + kSpin;
+    } else if (Clock::now() < until) {
+      relax();
+    } else {
       std::unique_lock<std::mutex> lock(mutex_);
+      const uint64_t seen = wakes_;
       sleeping_.fetch_add(1, std::memory_order_seq_cst);
-      wake_.wait(lock, [&] { return generation_.load(std::memory_order_seq_cst) != seen || stop_; });
+      wake_.wait(lock, [&] { return wakes_ != seen || open_.load(std::memory_order_seq_cst) > 0 || stop_; });
       sleeping_.fetch_sub(1, std::memory_order_relaxed);
+      until = Clock::now() + kSpin;
     }
-    if (stop_) return;
-    seen++;
-    take_parts(worker);
-    busy_.fetch_sub(1, std::memory_order_release);
   }
 }
 

@@ -10,11 +10,16 @@
 
 namespace qlathe {
 
-/// Workers that share the rows of one kernel call at a time. The caller is worker 0. Idle workers spin for some
-/// microseconds before they sleep, so that the kernels of one run find them awake. One run at a time per pool.
+struct Program;
+
+/// Workers that share the rows of one kernel call at a time. The caller is worker 0 and needs nobody: it takes parts
+/// until none is left and waits only for parts that others have begun, so a worker that sleeps, or that the system has
+/// taken off its processor, costs nothing. Idle workers spin for some microseconds, so that the kernels of one run find
+/// them awake, then sleep. One run at a time per pool.
 class ThreadPool {
  public:
-  explicit ThreadPool(int32_t workers);
+  /// Without `wakes_sleepers` only workers that are still awake help: for runs that are over before others would come.
+  explicit ThreadPool(int32_t workers, bool wakes_sleepers = true);
   ~ThreadPool();
   ThreadPool(const ThreadPool&) = delete;
   ThreadPool& operator=(const ThreadPool&) = delete;
@@ -22,24 +27,31 @@ class ThreadPool {
   int32_t workers() const { return static_cast<int32_t>(threads_.size()) + 1; }
   /// The hook that the driver calls.
   const Parallel& hook() const { return hook_; }
+  /// Wakes workers that sleep, ahead of a run.
+  void wake();
 
  private:
   static void run_rows(void* context, Parallel::Task task, void* argument, int32_t rows, int32_t grain);
   void serve(int32_t worker);
   void take_parts(int32_t worker);
 
+  const bool wakes_sleepers_;
   Parallel hook_;
+  // The call in flight: written while no part of it is open or being computed.
   Parallel::Task task_ = nullptr;
   void* argument_ = nullptr;
-  int32_t rows_ = 0, part_ = 1;
-  std::atomic<int32_t> next_{0};
-  std::atomic<int32_t> busy_{0};
-  std::atomic<uint64_t> generation_{0};
+  int32_t rows_ = 0, part_ = 1, parts_ = 0;
+  alignas(64) std::atomic<int32_t> open_{0};  ///< parts that nobody has begun; taken by counting down
+  alignas(64) std::atomic<int32_t> done_{0};  ///< parts computed
+  alignas(64) std::atomic<int32_t> sleeping_{0};
   std::atomic<bool> stop_{false};
-  std::atomic<int32_t> sleeping_{0};
+  uint64_t wakes_ = 0;  ///< under mutex_
   std::mutex mutex_;
   std::condition_variable wake_;
   std::vector<std::thread> threads_;
 };
+
+/// Whether a run is long enough to wake sleeping workers for, as far as the program's calls tell.
+bool worth_waking(const Program& program);
 
 }  // namespace qlathe

@@ -1,27 +1,38 @@
 // qlathe-bench: the speed list. Every path's outputs are compared with the reference's bytes before it is measured.
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <atomic>
 #include <cstdio>
 #include <cxxopts.hpp>
 #include <thread>
 
+#include "bench/speed/compile_time.h"
 #include "bench/speed/report.h"
 #include "cli/terminal/terminal.h"
 
 namespace qlathe::bench {
 namespace {
 
-/// Lines whose group or name contains the filter.
+/// Whether the name or its group contains one of the filters.
+bool takes(const std::vector<std::string>& filters, const std::string& group, const std::string& name) {
+  return filters.empty() || std::any_of(filters.begin(), filters.end(), [&](const std::string& filter) {
+           return (group + ": " + name).find(filter) != std::string::npos;
+         });
+}
+
 std::vector<Line> chosen(const std::vector<std::string>& filters) {
   std::vector<Line> out;
   for (Line& line : speed_lines()) {
-    bool takes = filters.empty();
-    for (const std::string& filter : filters)
-      takes = takes || (line.group + ": " + line.name).find(filter) != std::string::npos;
-    if (takes) out.push_back(std::move(line));
+    if (takes(filters, line.group, line.name)) out.push_back(std::move(line));
   }
   return out;
+}
+
+bool wants_compile_times(const std::vector<std::string>& filters) {
+  const std::vector<std::string> names = compile_time_names();
+  return std::any_of(names.begin(), names.end(),
+                     [&](const std::string& name) { return takes(filters, "compile", name); });
 }
 
 /// Compiles everything first, on all processors: nothing else runs while something is measured.
@@ -49,7 +60,7 @@ std::vector<Prepared> prepare_all(const std::vector<Line>& lines, const Settings
 
 int run(const std::vector<std::string>& filters, const Settings& settings, bool json) {
   const std::vector<Line> lines = chosen(filters);
-  if (lines.empty()) {
+  if (lines.empty() && !wants_compile_times(filters)) {
     std::fprintf(stderr, "qlathe-bench: error: no line has that in its name; --list shows them\n");
     return 2;
   }
@@ -66,6 +77,13 @@ int run(const std::vector<std::string>& filters, const Settings& settings, bool 
     rows.push_back(row_of(line, measurable ? measure(line, under, settings) : Measured{}));
     right = right && line.wrong.empty();
     if (!json) print_row(rows.back());
+  }
+  if (wants_compile_times(filters)) {
+    for (Row& row : compile_time_rows()) {
+      right = right && row.problem.empty();
+      if (!json) print_row(row);
+      rows.push_back(std::move(row));
+    }
   }
   if (json) {
     std::fputs(json_of(rows).c_str(), stdout);
@@ -101,6 +119,9 @@ int main_of(int argc, char** argv) {
     if (parsed.count("list") > 0) {
       for (const Line& line : chosen(filters))
         std::printf("%s: %s\n", line.group.c_str(), line.name.c_str());
+      for (const std::string& name : compile_time_names()) {
+        if (takes(filters, "compile", name)) std::printf("compile: %s\n", name.c_str());
+      }
       return 0;
     }
     Settings settings;

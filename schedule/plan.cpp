@@ -1,6 +1,9 @@
 #include <algorithm>
+#include <atomic>
 #include <map>
+#include <optional>
 #include <set>
+#include <thread>
 
 #include "frontend/ops/pointwise.h"
 #include "schedule/kernel.h"
@@ -51,9 +54,9 @@ class Planner {
     program_.target = &target;
   }
 
-  Result<Program> run() {
+  Result<Program> run(int threads) {
     describe_ends();
-    QL_RETURN_IF_ERROR(lower_nodes());
+    QL_RETURN_IF_ERROR(lower_nodes(threads));
     place_buffers();
     return std::move(program_);
   }
@@ -111,25 +114,43 @@ class Planner {
     return out;
   }
 
-  Status lower_nodes() {
+  Status lower_nodes(int threads) {
+    std::vector<std::optional<Result<NodeLowering>>> lowered(graph_.nodes.size());
+    std::atomic<size_t> next{0};
+    const auto work = [&] {
+      for (size_t i = next++; i < lowered.size(); i = next++) {
+        const Node& node = graph_.nodes[i];
+        if (!is_view(node) && !is_empty(node)) lowered[i] = lower(node);
+      }
+    };
+    std::vector<std::thread> others;
+    for (int t = 1; t < std::min<int>(threads, static_cast<int>(lowered.size())); t++)
+      others.emplace_back(work);
+    work();
+    for (std::thread& other : others)
+      other.join();
     Status problems;
-    for (const Node& node : graph_.nodes) {
-      if (is_view(node) || is_empty(node)) continue;
-      const LoweringContext context{graph_, node, *program_.target};
-      const LoweringRegistry::Lower* lower = LoweringRegistry::find(node.op);
-      if (lower == nullptr) {
-        problems.merge(Status::unsupported(context.place(),
-                                           "op '" + node.op + "' has no kernel for target " + program_.target->name));
-        continue;
+    for (size_t i = 0; i < lowered.size(); i++) {
+      if (!lowered[i]) continue;
+      if (!lowered[i]->ok()) {
+        problems.merge(lowered[i]->status());
+      } else if (problems.ok()) {
+        append(graph_.nodes[i], std::move(*lowered[i]).value());
       }
-      Result<NodeLowering> lowering = (*lower)(context);
-      if (!lowering.ok()) {
-        problems.merge(lowering.status().at(context.place()));
-        continue;
-      }
-      if (problems.ok()) append(node, std::move(lowering).value());
     }
     return problems;
+  }
+
+  Result<NodeLowering> lower(const Node& node) const {
+    const LoweringContext context{graph_, node, *program_.target};
+    const LoweringRegistry::Lower* lower = LoweringRegistry::find(node.op);
+    if (lower == nullptr) {
+      return Status::unsupported(context.place(),
+                                 "op '" + node.op + "' has no kernel for target " + program_.target->name);
+    }
+    Result<NodeLowering> lowering = (*lower)(context);
+    if (!lowering.ok()) return lowering.status().at(context.place());
+    return lowering;
   }
 
   void append(const Node& node, NodeLowering lowering) {
@@ -276,9 +297,9 @@ class Planner {
 
 }  // namespace
 
-Result<Program> plan_program(const Graph& graph, const Target& target) {
+Result<Program> plan_program(const Graph& graph, const Target& target, int threads) {
   QL_ASSIGN(const Graph materialized, materialize_results(graph));
-  return Planner(materialized, target).run();
+  return Planner(materialized, target).run(threads);
 }
 
 }  // namespace qlathe

@@ -84,7 +84,7 @@ struct Program {
 };
 
 /// Lowers every node of a canonical graph for the target and plans its memory. All unsupported nodes are reported at
-/// once.
-Result<Program> plan_program(const Graph& graph, const Target& target);
+/// once. Lowers on `threads` threads; the result does not depend on them.
+Result<Program> plan_program(const Graph& graph, const Target& target, int threads = 1);
 
 }  // namespace qlathe

@@ -11,7 +11,12 @@ namespace qlathe::bench {
 namespace {
 
 std::string percent(double share) { return fmt::format("{:.1f} %", 100 * share); }
-std::string microseconds(double seconds) { return fmt::format("{:.{}f}", seconds * 1e6, seconds < 1e-5 ? 3 : 1); }
+/// "0.150 us", "372.5 us", "3.21 s".
+std::string time_text(double seconds) {
+  if (seconds < 1e-5) return fmt::format("{:.3f} us", seconds * 1e6);
+  if (seconds < 1e-2) return fmt::format("{:.1f} us", seconds * 1e6);
+  return fmt::format("{:.3f} s", seconds);
+}
 
 }  // namespace
 
@@ -29,7 +34,7 @@ Row row_of(const Prepared& prepared, const Measured& m) {
         {"JIT, of " + m.against, "at least " + percent(line.share), percent(row.share), row.share >= line.share});
   }
   if (line.microseconds > 0) {
-    row.verdicts.push_back({"JIT", fmt::format("under {} us", line.microseconds), microseconds(m.seconds) + " us",
+    row.verdicts.push_back({"JIT", fmt::format("under {} us", line.microseconds), time_text(m.seconds),
                             m.seconds * 1e6 < line.microseconds});
   }
   if (line.gops > 0) {
@@ -48,8 +53,8 @@ Row row_of(const Prepared& prepared, const Measured& m) {
                               percent(ratio), ratio >= line.cpp});
     }
     if (line.microseconds > 0) {
-      row.verdicts.push_back({"C++ by " + compiler, fmt::format("under {} us", line.microseconds),
-                              microseconds(seconds) + " us", seconds * 1e6 < line.microseconds});
+      row.verdicts.push_back({"C++ by " + compiler, fmt::format("under {} us", line.microseconds), time_text(seconds),
+                              seconds * 1e6 < line.microseconds});
     }
   }
   if (line.two_threads > 0 && m.two_threads > 0) {
@@ -61,7 +66,7 @@ Row row_of(const Prepared& prepared, const Measured& m) {
 }
 
 void print_heading() {
-  std::printf("%-40s %10s %8s %8s %8s %8s %9s  %s\n", "line", "JIT us", "GOP/s", "share", "g++", "clang++", "2 threads",
+  std::printf("%-40s %10s %8s %8s %8s %8s %9s  %s\n", "line", "JIT", "GOP/s", "share", "g++", "clang++", "2 threads",
               "aims; share of what");
   std::fflush(stdout);
 }
@@ -82,7 +87,7 @@ void print_row(const Row& row) {
                        : met == row.verdicts.size() ? "met"
                                                     : fmt::format("{} of {} met", met, row.verdicts.size());
     if (!row.against.empty()) aims += "; " + row.against;
-    std::printf("%-40s %10s %8s %8s %8s %8s %9s  %s\n", row.name.c_str(), microseconds(row.seconds).c_str(),
+    std::printf("%-40s %10s %8s %8s %8s %8s %9s  %s\n", row.name.c_str(), time_text(row.seconds).c_str(),
                 row.gops >= 0.05 ? fmt::format("{:.1f}", row.gops).c_str() : "",
                 row.share > 0 ? percent(row.share).c_str() : "", cpp[0].c_str(), cpp[1].c_str(),
                 row.two_threads > 0 ? fmt::format("{:.2f}", row.two_threads).c_str() : "", aims.c_str());

@@ -1,5 +1,7 @@
 #include "codegen/native/driver.h"
 
+#include <llvm/Bitcode/BitcodeWriter.h>
+#include <llvm/Config/llvm-config.h>
 #include <llvm/IR/IRBuilder.h>
 #include <llvm/IR/LegacyPassManager.h>
 #include <llvm/IR/Module.h>
@@ -56,10 +58,13 @@ class DriverModule {
  private:
   llvm::Constant* constant_pointer(size_t index) {
     const PackedConstant& constant = program_.constants[index];
-    if (options_.constants == ConstantLinkage::kAddress) {
-      const auto address = reinterpret_cast<uintptr_t>(options_.addresses[index]);
-      QL_CHECK(address % kConstantAlignment == 0, constant.name);
-      return llvm::ConstantExpr::getIntToPtr(llvm::ConstantInt::get(i64_, address), ptr_);
+    if (options_.constants == ConstantLinkage::kSymbol) {
+      const int64_t offset = options_.offsets[index];
+      QL_CHECK(offset % kConstantAlignment == 0, constant.name);
+      llvm::Constant* block =
+          module_->getOrInsertGlobal(options_.prefix + "_constants", llvm::Type::getInt8Ty(context_));
+      return llvm::ConstantExpr::getInBoundsGetElementPtr(llvm::Type::getInt8Ty(context_), block,
+                                                          llvm::ConstantInt::get(i64_, static_cast<uint64_t>(offset)));
     }
     const llvm::StringRef bytes(reinterpret_cast<const char*>(constant.bytes.data()), constant.bytes.size());
     llvm::Constant* data = llvm::ConstantDataArray::getString(context_, bytes, false);
@@ -282,7 +287,7 @@ int64_t arena_bytes(const Program& program, const std::vector<NativeKernel>& ker
 }
 
 Result<std::vector<uint8_t>> compile_driver(const Program& program, const std::vector<NativeKernel>& kernels,
-                                            const DriverOptions& options) {
+                                            const DriverOptions& options, ObjectCache* cache) {
   initialize_llvm();
   const std::string triple = options.triple.empty() ? llvm::sys::getProcessTriple() : options.triple;
   std::string error;
@@ -300,6 +305,14 @@ Result<std::vector<uint8_t>> compile_driver(const Program& program, const std::v
   llvm::raw_string_ostream stream(problems);
   if (llvm::verifyModule(*module, &stream)) return Status::internal("the driver is not valid LLVM IR: " + problems);
 
+  std::string hash;
+  if (cache != nullptr) {
+    llvm::SmallVector<char, 0> bitcode;
+    llvm::raw_svector_ostream stream_of_bitcode(bitcode);
+    llvm::WriteBitcodeToFile(*module, stream_of_bitcode);
+    hash = ObjectCache::hash("driver of LLVM " LLVM_VERSION_STRING "\n" + std::string(bitcode.data(), bitcode.size()));
+    if (auto object = cache->load(hash)) return std::move(*object);
+  }
   llvm::SmallVector<char, 0> bytes;
   llvm::raw_svector_ostream out(bytes);
   llvm::legacy::PassManager passes;
@@ -307,7 +320,9 @@ Result<std::vector<uint8_t>> compile_driver(const Program& program, const std::v
     return Status::internal("LLVM cannot write object files for " + triple);
   }
   passes.run(*module);
-  return std::vector<uint8_t>(bytes.begin(), bytes.end());
+  std::vector<uint8_t> object(bytes.begin(), bytes.end());
+  if (cache != nullptr) cache->store(hash, object);
+  return object;
 }
 
 }  // namespace qlathe

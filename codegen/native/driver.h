@@ -15,14 +15,14 @@ inline constexpr int64_t kConstantAlignment = 64;
 /// How the driver reaches the program's constants.
 enum class ConstantLinkage {
   kEmbedded,  ///< read-only data of the driver's object
-  kAddress,   ///< DriverOptions::addresses in this process (JIT)
+  kSymbol,    ///< one block of memory, the symbol <prefix>_constants that the loader defines (JIT)
 };
 
 struct DriverOptions {
   std::string prefix;  ///< of every symbol, a C identifier
   std::string triple;  ///< LLVM target triple; empty: this process
   ConstantLinkage constants = ConstantLinkage::kEmbedded;
-  std::vector<const void*> addresses;  ///< of each constant, aligned to kConstantAlignment; must outlive the code
+  std::vector<int64_t> offsets;  ///< of each constant in that block, multiples of kConstantAlignment
 };
 
 /// Object code of a program's entry points, made with LLVM IR. It defines
@@ -36,8 +36,10 @@ struct DriverOptions {
 ///
 ///   int32_t <prefix>_run(const T* input..., T* output..., [void* state,] void* arena)   1 for null or misaligned
 ///   pointers void <prefix>_reset(void* state)                                                    where there is state
+///
+/// `cache` (may be null) keeps what was made, by the content of the module.
 Result<std::vector<uint8_t>> compile_driver(const Program& program, const std::vector<NativeKernel>& kernels,
-                                            const DriverOptions& options);
+                                            const DriverOptions& options, ObjectCache* cache = nullptr);
 
 /// The hook that distributes rows, as C sees it: struct { void* context; void (*run)(…); int32_t workers; }.
 /// run(context, task, argument, rows, grain) calls task(argument, begin, end, worker) so that [0, rows) is covered

@@ -29,7 +29,8 @@ Status add_object(llvm::orc::LLJIT& jit, const std::vector<uint8_t>& object, con
 
 }  // namespace
 
-Result<std::shared_ptr<const JitProgram>> JitProgram::load(Program program, std::vector<NativeKernel> kernels) {
+Result<std::shared_ptr<const JitProgram>> JitProgram::load(Program program, std::vector<NativeKernel> kernels,
+                                                           ObjectCache* cache) {
   static std::once_flag once;
   std::call_once(once, [] {
     llvm::InitializeNativeTarget();
@@ -39,24 +40,31 @@ Result<std::shared_ptr<const JitProgram>> JitProgram::load(Program program, std:
   out->arena_bytes_ = program.arena_bytes;
   out->scratch_bytes_ = qlathe::arena_bytes(program, kernels, 1) - program.arena_bytes;
 
-  DriverOptions options{"model", "", ConstantLinkage::kAddress, {}};
+  DriverOptions options{"model", "", ConstantLinkage::kSymbol, {}};
   const auto round_up = [](size_t bytes) { return (bytes / kConstantAlignment + 1) * kConstantAlignment; };
   size_t total = kConstantAlignment;
   for (const PackedConstant& constant : program.constants)
     total += round_up(constant.bytes.size());
   out->constants_.reset(std::aligned_alloc(kConstantAlignment, total));
   QL_CHECK(out->constants_ != nullptr, std::to_string(total) + " bytes of constants");
-  auto* at = static_cast<uint8_t*>(out->constants_.get());
+  auto* const block = static_cast<uint8_t*>(out->constants_.get());
+  auto* at = block;
   for (PackedConstant& constant : program.constants) {
     std::copy(constant.bytes.begin(), constant.bytes.end(), at);
-    options.addresses.push_back(at);
+    options.offsets.push_back(at - block);
     at += round_up(constant.bytes.size());
     std::vector<uint8_t>().swap(constant.bytes);
   }
 
-  QL_ASSIGN(const std::vector<uint8_t> driver, compile_driver(program, kernels, options));
+  QL_ASSIGN(const std::vector<uint8_t> driver, compile_driver(program, kernels, options, cache));
   auto jit = llvm::orc::LLJITBuilder().create();
   if (!jit) return from_llvm(jit.takeError());
+  llvm::orc::SymbolMap constants;
+  constants[(*jit)->mangleAndIntern("model_constants")] = {llvm::orc::ExecutorAddr::fromPtr(block),
+                                                           llvm::JITSymbolFlags::Exported};
+  if (llvm::Error error = (*jit)->getMainJITDylib().define(llvm::orc::absoluteSymbols(std::move(constants)))) {
+    return from_llvm(std::move(error));
+  }
   for (const NativeKernel& kernel : kernels)
     QL_RETURN_IF_ERROR(add_object(**jit, kernel.object, kernel.symbol));
   QL_RETURN_IF_ERROR(add_object(**jit, driver, "driver"));

@@ -11,7 +11,9 @@ namespace qlathe {
 class JitProgram {
  public:
   /// Takes the program over: its constants move to aligned memory, so the `bytes` of program() are empty afterwards.
-  static Result<std::shared_ptr<const JitProgram>> load(Program program, std::vector<NativeKernel> kernels);
+  /// `cache` (may be null) keeps the driver.
+  static Result<std::shared_ptr<const JitProgram>> load(Program program, std::vector<NativeKernel> kernels,
+                                                        ObjectCache* cache = nullptr);
   ~JitProgram();
   JitProgram(const JitProgram&) = delete;
   JitProgram& operator=(const JitProgram&) = delete;

@@ -22,9 +22,9 @@ Result<std::unique_ptr<Executable>> JitExecutor::prepare(const Graph& graph) {
     return Status::user({"", "", "--target"}, "target " + target_.name + " cannot run in this process",
                         "use host, or emit C++ for it");
   }
-  QL_ASSIGN(Program program, plan_program(graph, target_));
+  QL_ASSIGN(Program program, plan_program(graph, target_, threads_));
   QL_ASSIGN(std::vector<NativeKernel> kernels, compile_kernels(program, cache_, threads_));
-  QL_ASSIGN(std::shared_ptr<const JitProgram> jit, JitProgram::load(std::move(program), std::move(kernels)));
+  QL_ASSIGN(std::shared_ptr<const JitProgram> jit, JitProgram::load(std::move(program), std::move(kernels), cache_));
   return std::unique_ptr<Executable>(std::make_unique<JitExecutable>(std::move(jit)));
 }
 

@@ -275,18 +275,47 @@ bool integer_form(const Stated&, AccumulatorInterval, RequantConstants&) {
   return false;
 }
 
-/// All channels of one block with one formula: true and their constants, or where the first channel fails.
+/// All channels of one block with one formula: true and their constants, or where the first channel fails. What is
+/// known of a channel is found when the first formula comes to it: most blocks without a proof fail early.
+template <class Stated>
 struct BlockSearch {
+  std::span<const Stated> channels;
+  std::span<const AccumulatorInterval> reachable;
+  int64_t first, count, max_steps;
   std::vector<Outline> outlines;
   std::vector<Staircase> stairs;
   std::vector<RequantConstants> constants;
   int most_moved = 0;
   std::string problem;
 
-  bool try_formula(RequantFormula formula, int64_t first, int neighbours) {
-    constants.assign(stairs.size(), {});
+  AccumulatorInterval interval(int64_t channel) const {
+    return reachable[reachable.size() == 1 ? 0 : static_cast<size_t>(channel)];
+  }
+
+  void look_at(size_t i) {
+    if (i < stairs.size()) return;
+    const int64_t channel = first + static_cast<int64_t>(i);
+    const Stated& stated = channels[static_cast<size_t>(channel)];
+    outlines.push_back(outline(stated, interval(channel)));
+    const std::string& wrong = outlines.back().problem;
+    stairs.emplace_back();
+    if (wrong.empty()) stairs.back() = stairs_of(stated, interval(channel), max_steps);
+    if (!wrong.empty()) stairs.back().problem = wrong;
+    orient(stairs.back(), outlines.back().line.slope < 0);
+  }
+
+  int64_t points() const {
+    int64_t out = 0;
+    for (const Staircase& s : stairs)
+      out += static_cast<int64_t>(s.steps.size());
+    return out;
+  }
+
+  bool try_formula(RequantFormula formula, int neighbours) {
+    constants.assign(static_cast<size_t>(count), {});
     most_moved = 0;
-    for (size_t i = 0; i < stairs.size(); ++i) {
+    for (size_t i = 0; i < static_cast<size_t>(count); ++i) {
+      look_at(i);
       const Outline& o = outlines[i];
       Affine line = o.line;
       if (stairs[i].mirrored) line.slope = -line.slope;
@@ -311,31 +340,18 @@ struct BlockSearch {
 template <class Stated>
 ProvenBlock prove_block(std::span<const Stated> channels, std::span<const AccumulatorInterval> reachable, int64_t first,
                         int64_t count, const ProofOptions& options, std::vector<RequantConstants>& constants) {
-  const auto interval = [&](int64_t channel) {
-    return reachable[reachable.size() == 1 ? 0 : static_cast<size_t>(channel)];
-  };
   ProvenBlock block{RequantFormula::kReference, first, count, ""};
-  BlockSearch search;
+  BlockSearch<Stated> search{channels, reachable, first, count, options.max_steps};
   std::string rejected;
-  int64_t points = 0;
-  for (int64_t c = first; c < first + count; ++c) {
-    const Stated& stated = channels[static_cast<size_t>(c)];
-    search.outlines.push_back(outline(stated, interval(c)));
-    const std::string& problem = search.outlines.back().problem;
-    search.stairs.emplace_back();
-    if (problem.empty()) search.stairs.back() = stairs_of(stated, interval(c), options.max_steps);
-    if (!problem.empty()) search.stairs.back().problem = problem;
-    orient(search.stairs.back(), search.outlines.back().line.slope < 0);
-    points += static_cast<int64_t>(search.stairs.back().steps.size());
-  }
   for (RequantFormula formula : options.formulas) {
     if (formula == RequantFormula::kReference) break;
     if (formula == RequantFormula::kI64) {
       bool by_definition = true;
       search.constants.assign(static_cast<size_t>(count), {});
       for (int64_t i = 0; i < count; ++i) {
-        by_definition = by_definition && integer_form(channels[static_cast<size_t>(first + i)], interval(first + i),
-                                                      search.constants[static_cast<size_t>(i)]);
+        by_definition =
+            by_definition && integer_form(channels[static_cast<size_t>(first + i)], search.interval(first + i),
+                                          search.constants[static_cast<size_t>(i)]);
       }
       if (by_definition) {
         block.formula = formula;
@@ -343,9 +359,9 @@ ProvenBlock prove_block(std::span<const Stated> channels, std::span<const Accumu
         break;
       }
     }
-    if (search.try_formula(formula, first, options.neighbours)) {
+    if (search.try_formula(formula, options.neighbours)) {
       block.formula = formula;
-      block.reason = std::string(name(formula)) + ": equal on both sides of all " + std::to_string(points) +
+      block.reason = std::string(name(formula)) + ": equal on both sides of all " + std::to_string(search.points()) +
                      " output steps of " + std::to_string(count) + " channels and at both ends of their intervals";
       if (search.most_moved > 0) block.reason += ", multipliers moved by at most " + std::to_string(search.most_moved);
       break;

@@ -112,8 +112,8 @@ Result<NodeLowering> ContractionBuilder::finish() {
   call.operands = operands_.operands();
   call.operands.push_back(KernelOperand::of(c_.node.outputs[0]));
   call.macs = shape().out_size * shape().reduction;
-  // A hand-over costs about a microsecond: a task of less than some 200,000 multiply-accumulates is not worth one.
-  call.min_rows_per_task = i32(std::max<int64_t>(1, 200000 * row_extent_ / std::max<int64_t>(1, call.macs)));
+  // A hand-over costs some half a microsecond: a task of less than 400,000 multiply-accumulates is not worth one.
+  call.min_rows_per_task = i32(std::max<int64_t>(1, 400000 * row_extent_ / std::max<int64_t>(1, call.macs)));
   call.description = kind + " " + to_string(c_.in(kLhs).shape()) + " * " + to_string(c_.in(kRhs).shape()) + " -> " +
                      to_string(c_.out().shape()) + ", tile " + tile().text();
   call.key = "contraction|" + c_.target.name + "|" + key_text() + "|" + operands_.key() + "|" +

@@ -122,6 +122,41 @@ TEST_F(ModelTest, WeightOnlyTypesEqualTheReference) {
   expect_reference("mlp.json", R"([{"module_path": "linear2", "weight_qtype": "mxfp4", "tile_size": 32}])");
 }
 
+TEST_F(ModelTest, AModelFromTheCacheGivesTheSameBits) {
+  testing::Random random(3);
+  const std::vector<HostTensor> x = {testing::random_tensor(random, ValueType::kF32, {2, 9, 11, 3}, 2.0f)};
+  std::vector<std::vector<HostTensor>> results;
+  for (const char* state : {"cold", "cached", "off"}) {
+    CompileOptions options;
+    options.cache_folder = path("cache");
+    options.cache = std::string(state) != "off";
+    options.threads = results.empty() ? 2 : 1;
+    const auto model = Model::compile(path("cnn.json"), options);
+    ASSERT_TRUE(model.ok()) << state << ": " << model.status().text();
+    results.push_back((*model)->instance()->run(x).value());
+    EXPECT_TRUE(testing::same_bits(results.back(), results.front())) << state;
+  }
+}
+
+TEST_F(ModelTest, TheProgramDoesNotDependOnTheThreadsThatPlanIt) {
+  const Graph graph = canonical_graph(read_model(path("cnn.json"))->graph).value();
+  const Program one = plan_program(graph, host_target(), 1).value();
+  const Program four = plan_program(graph, host_target(), 4).value();
+  ASSERT_EQ(one.kernels.size(), four.kernels.size());
+  for (size_t i = 0; i < one.kernels.size(); i++) {
+    EXPECT_EQ(one.kernels[i].key, four.kernels[i].key);
+    EXPECT_EQ(one.kernels[i].name, four.kernels[i].name);
+  }
+  ASSERT_EQ(one.calls.size(), four.calls.size());
+  for (size_t i = 0; i < one.calls.size(); i++) {
+    EXPECT_EQ(one.calls[i].buffers, four.calls[i].buffers) << i;
+    EXPECT_EQ(one.calls[i].notes, four.calls[i].notes) << i;
+  }
+  ASSERT_EQ(one.constants.size(), four.constants.size());
+  for (size_t i = 0; i < one.constants.size(); i++)
+    EXPECT_EQ(one.constants[i].bytes, four.constants[i].bytes) << i;
+}
+
 TEST_F(ModelTest, InstancesOfOneModelRunConcurrently) {
   CompileOptions options;
   options.cache = false;
