@@ -31,6 +31,47 @@ Line vector_product(std::string name, std::string rules, Against against, double
           .cpp = kCpp};
 }
 
+/// Ops that move more than they compute.
+void add_memory_lines(std::vector<Line>& lines) {
+  const auto line = [&](std::string name, std::string fields, Shape shape, ValueType type = ValueType::kF32,
+                        int inputs = 1) {
+    lines.push_back({.group = "memory",
+                     .name = std::move(name),
+                     .target = kVnni,
+                     .graph = [fields, shape, type, inputs] { return one_op(fields, shape, type, inputs); },
+                     .against = Against::kCopy});
+  };
+  const Shape map = {1, 112, 112, 64}, square = {1024, 1024};
+  line("relu 1024x1024", R"("op": "relu")", square);
+  line("add 1024x1024", R"("op": "add")", square, ValueType::kF32, 2);
+  line("quantize 1024x1024", R"("op": "quantize", "type": "int8", "scale": 0.02)", square);
+  line("sigmoid 1024x1024", R"("op": "sigmoid")", square);
+  line("gelu 1024x1024", R"("op": "gelu")", square);
+  line("softmax 1024x1024", R"("op": "softmax")", square);
+  line("softmax 12x128x128", R"("op": "softmax")", {12, 128, 128});
+  line("softmax 1000x10", R"("op": "softmax")", {1000, 10});
+  line("layer_norm 512x768", R"("op": "layer_norm")", {512, 768});
+  line("rms_norm 512x768", R"("op": "rms_norm")", {512, 768});
+  line("max_pool 2x2 112x112x64", R"("op": "max_pool", "window": [2, 2])", map);
+  line("max_pool 2x2 112x112x64 int8", R"("op": "max_pool", "window": [2, 2])", map, ValueType::kI8);
+  line("max_pool 3x3, stride 2 112x112x64", R"("op": "max_pool", "window": [3, 3], "strides": 2, "padding": "SAME")",
+       map);
+  line("avg_pool 2x2 112x112x64", R"("op": "avg_pool", "window": [2, 2])", map);
+  line("avg_pool 3x3 112x112x64", R"("op": "avg_pool", "window": [3, 3], "strides": 1, "padding": "SAME")", map);
+  line("max_pool 2x2 224x224x1", R"("op": "max_pool", "window": [2, 2])", {8, 224, 224, 1});
+  line("avg_pool 2x2 224x224x1", R"("op": "avg_pool", "window": [2, 2])", {8, 224, 224, 1});
+  line("max_pool 2x2 224x224x3 int8", R"("op": "max_pool", "window": [2, 2])", {8, 224, 224, 3}, ValueType::kI8);
+  line("global_avg_pool 16x14x14x256", R"("op": "global_avg_pool")", {16, 14, 14, 256});
+  line("mean of rows 1024x1024", R"("op": "mean", "axes": [1])", square);
+  line("sum of columns 1024x1024", R"("op": "sum", "axes": [0])", square);
+  line("reduce_max of rows 1024x1024", R"("op": "reduce_max", "axes": [1])", square);
+  line("transpose 1024x1024", R"("op": "transpose", "permutation": [1, 0])", square);
+  line("transpose 1024x1024 int8", R"("op": "transpose", "permutation": [1, 0])", square, ValueType::kI8);
+  line("channels first 112x112x64", R"("op": "transpose", "permutation": [0, 3, 1, 2])", map);
+  line("pad 112x112x64 int8", R"("op": "pad", "padding": [[0, 0], [1, 1], [1, 1], [0, 0]])", map, ValueType::kI8);
+  line("slice 112x112x64", R"("op": "slice", "start": [1, 1], "stop": [111, 111], "axes": [1, 2])", map);
+}
+
 }  // namespace
 
 std::vector<Line> speed_lines() {
@@ -99,6 +140,7 @@ std::vector<Line> speed_lines() {
       "depthwise 3x3 56x56x96, stride 2", [] { return integer_depthwise(56, 3, 96, 2); }, 0, 0));
   for (size_t i = lines.size() - 6; i < lines.size(); i++)
     lines[i].group = "more";
+  add_memory_lines(lines);
   return lines;
 }
 

@@ -1,6 +1,7 @@
 #include "bench/speed/models.h"
 
 #include <fmt/format.h>
+#include <fmt/ranges.h>
 
 #include <cmath>
 #include <cstring>
@@ -124,6 +125,20 @@ Result<Graph> matrix_vector(int64_t k, int64_t n, const std::string& rules) {
             graph_of(input(fmt::format("1, {}", k), "float32") + R"("nodes": [{"id": "c", "op": "linear"}]})",
                      {{"c/kernel", numbers.tensor(ValueType::kF32, {k, n})}}));
   return quantized(graph, rules);
+}
+
+Result<Graph> one_op(const std::string& fields, const Shape& shape, ValueType type, int inputs) {
+  std::string declared, used;
+  for (const char* const name : {"x", "y"}) {
+    if (inputs == 1 && *name == 'y') break;
+    const char* const comma = declared.empty() ? "" : ", ";
+    declared += fmt::format(R"({}{{"name": "{}", "shape": [{}], "type": "{}"}})", comma, name, fmt::join(shape, ", "),
+                            qlathe::name(type));
+    used += fmt::format("{}\"{}\"", comma, name);
+  }
+  return graph_of(
+      fmt::format(R"({{"name": "op", "inputs": [{}], "nodes": [{{{}, "inputs": [{}]}}]}})", declared, fields, used),
+      {});
 }
 
 Result<Graph> perceptron() {

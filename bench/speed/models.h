@@ -39,6 +39,8 @@ Result<Graph> integer_depthwise(int64_t size, int64_t kernel, int64_t channels, 
                                 const std::string& padding = "VALID");
 /// x [1, k] of floats times [k, n] under the rules.
 Result<Graph> matrix_vector(int64_t k, int64_t n, const std::string& rules);
+/// One op on inputs x (and y) of the type: `fields` are its fields in a spec, `"op": "softmax", "axis": 1`.
+Result<Graph> one_op(const std::string& fields, const Shape& shape, ValueType type = ValueType::kF32, int inputs = 1);
 /// 16 -> 64 -> 16 with ReLU, batch 8, int8 static by rules.
 Result<Graph> perceptron();
 

@@ -1,5 +1,6 @@
 // pool: windows over channels-last images. Padding is skipped by a condition on the window's loops, outside the
-// vectors. Channels are vectorized; where there are next to none, the last spatial axis is, if it is not padded.
+// vectors. Channels are vectorized; where there is one alone, the last spatial axis is, if it is not padded (strides up
+// to 4 are loads of whole vectors and a shuffle).
 #include <algorithm>
 #include <limits>
 
@@ -98,7 +99,7 @@ Result<NodeLowering> lower_pool(const LoweringContext& context) {
   // The axis of the vectors: `across` is the axis number in the result.
   size_t across = spatial + 1;
   if (result.shape()[across] < 4 && spatial > 0 && !last_padded && result.shape()[spatial] > 4 &&
-      attrs.windows[spatial - 1].stride == 1 && x.shape().back() == 1) {
+      attrs.windows[spatial - 1].stride <= 4 && x.shape().back() == 1) {
     across = spatial;
   }
   const int64_t inner = result.shape()[across];

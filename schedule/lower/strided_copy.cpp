@@ -10,23 +10,28 @@
 namespace qlathe {
 namespace {
 
-/// The side of a block: divides the extent, at most 16; 1 if there is none worth it.
-int32_t block_side(int64_t extent) {
-  for (const int32_t side : {16, 8, 4}) {
+/// The side of a block: divides the extent, at most `most` elements; 1 if there is none worth it.
+int32_t block_side(int64_t extent, int32_t most) {
+  for (int32_t side = most; side >= 4; side /= 2) {
     if (extent % side == 0) return side;
   }
   return 1;
 }
 
-/// A transposition: blocks of the result's last axis and the axis that is contiguous in the operand.
-bool schedule_blocks(Halide::Func out, const std::vector<Halide::Var>& vars, const std::vector<CopyAxis>& axes,
-                     KernelPipeline& pipeline, LoweredCall& call) {
+/// A transposition: blocks of the result's last axis and the axis that is contiguous in the operand. A block is copied
+/// to memory of its own first, in whole vectors: read straight from the operand, lines that are a power of two apart
+/// push each other out of the first cache before they are used up (1024 x 1024 floats: six times slower).
+bool schedule_blocks(Halide::Func out, Halide::Func block, const std::vector<Halide::Var>& vars,
+                     const std::vector<CopyAxis>& axes, int64_t bytes, bool vectorize, KernelPipeline& pipeline,
+                     LoweredCall& call) {
   size_t across = axes.size();
   for (size_t d = 0; d + 1 < axes.size(); d++) {
     if (axes[d].from == 1) across = d;
   }
   if (across == axes.size() || axes.back().to != 1) return false;
-  const int32_t a = block_side(axes.back().extent), b = block_side(axes[across].extent);
+  // A cache line along either side.
+  const int32_t side = bytes == 1 ? 64 : 16;
+  const int32_t a = block_side(axes.back().extent, side), b = block_side(axes[across].extent, side);
   if (a == 1 || b == 1) return false;
   const Halide::Var column("column"), row("row"), x("x"), y("y");
   const Halide::TailStrategy exact = Halide::TailStrategy::RoundUp;
@@ -36,6 +41,16 @@ bool schedule_blocks(Halide::Func out, const std::vector<Halide::Var>& vars, con
   for (size_t d = axes.size() - 1; d-- > 0;)
     order.emplace_back(d == across ? row : vars[d]);
   out.reorder(order);
+  std::vector<Halide::Var> storage = {vars[across]};
+  std::vector<Halide::VarOrRVar> loops = {vars[across]};
+  for (size_t d = vars.size(); d-- > 0;) {
+    if (d == across) continue;
+    storage.push_back(vars[d]);
+    loops.emplace_back(vars[d]);
+  }
+  block.compute_at(out, column).reorder_storage(storage).reorder(loops);
+  const auto lanes = std::min(b, static_cast<int32_t>(64 / bytes));
+  if (vectorize) block.vectorize(vars[across], lanes, exact);
   const Halide::Var outermost = across == 0 ? row : vars[0];
   if (across != 0) rows = axes[0].extent;
   int64_t elements = 1;
@@ -89,17 +104,19 @@ Result<LoweredCall> lower_strided_copy(const LoweringContext& context, const std
     index.push_back(reversed ? Halide::Expr(extent - 1 - vars[d]) : Halide::Expr(vars[d]));
     key += ";" + std::to_string(extent) + ":" + std::to_string(axes[d].from) + ":" + std::to_string(axes[d].to);
   }
-  Halide::Func out("out");
-  out(innermost_first(vars)) = fill ? Halide::Internal::make_zero(storage_type(type)) : Halide::Expr(x(index));
+  // Strided vectors would become shuffles of many registers, or inserts: elements are copied one by one, in blocks that
+  // use whole cache lines of both sides.
+  const bool dense = (fill || std::abs(axes.back().from) <= 1) && axes.back().to == 1;
+  const bool vectorize = context.target.vectorize && dense;
+  Halide::Func out("out"), block("block");
+  const std::vector<Halide::Var> args = innermost_first(vars);
+  if (!fill) block(args) = x(index);
+  out(args) = fill ? Halide::Internal::make_zero(storage_type(type)) : Halide::Expr(block(args));
 
   auto pipeline = std::make_shared<KernelPipeline>();
   pipeline->name = what + "_elements";
   LoweredCall call;
-  // Strided vectors would become shuffles of many registers, or inserts: elements are copied one by one, in square
-  // blocks that use whole cache lines of both sides.
-  const bool dense = (fill || std::abs(axes.back().from) <= 1) && axes.back().to == 1;
-  const bool vectorize = context.target.vectorize && dense;
-  if (dense || !schedule_blocks(out, vars, axes, *pipeline, call)) {
+  if (dense || !schedule_blocks(out, block, vars, axes, bytes, context.target.vectorize, *pipeline, call)) {
     schedule_rows(out, vars, extents, vectorize ? context.target.lanes(static_cast<int>(8 * bytes)) : 1, *pipeline,
                   call);
   }
