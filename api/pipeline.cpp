@@ -1,11 +1,13 @@
 #include "api/pipeline.h"
 
 #include <algorithm>
+#include <cmath>
 #include <cstring>
-#include <fstream>
 
 #include "frontend/formats/arrays/array_file.h"
+#include "frontend/formats/byte_source.h"
 #include "frontend/formats/graph_file.h"
+#include "frontend/numerics/convert.h"
 #include "frontend/rules/brevitas_sites.h"
 
 namespace qlathe {
@@ -13,14 +15,16 @@ namespace {
 
 /// The first bytes of a file, to tell its format.
 Result<std::string> read_beginning(const std::string& path) {
-  std::ifstream in(path, std::ios::binary);
-  if (!in) return Status::user({path, "", ""}, "the file cannot be opened", "check the path and its permissions");
-  std::string text(4096, '\0');
-  in.read(text.data(), static_cast<std::streamsize>(text.size()));
-  text.resize(static_cast<size_t>(in.gcount()));
-  if (text.empty())
-    return Status::user({path, "", ""}, "the file is empty or a folder",
-                        "give a model: a spec (.json) or a graph (.qir)");
+  constexpr const char* kRemedy = "give a model: a spec (.json) or a graph (.qir)";
+  if (path.empty()) return Status::user({}, "the model's file name is empty", kRemedy);
+  const auto source = open_file(path);
+  if (!source.ok()) {
+    // With the remedy that a model's reader gives; open_file knows only about files.
+    return Status::user({path, "", ""}, source.status().diagnostics().front().message, kRemedy);
+  }
+  if ((*source)->size() == 0) return Status::user({path, "", ""}, "the file is empty", kRemedy);
+  std::string text(std::min<uint64_t>((*source)->size(), 4096), '\0');
+  QL_RETURN_IF_ERROR((*source)->read(0, text.data(), text.size()));
   return text;
 }
 
@@ -38,6 +42,25 @@ Result<std::vector<BrevitasTarget>> layer_targets(const Graph& graph, const Json
                         "move the block to a linear, conv or activation node");
   }
   return targets;
+}
+
+/// NaN and infinities would become scales.
+Status check_finite(const Graph& graph, const CalibrationBatches& batches, const std::string& path) {
+  for (size_t b = 0; b < batches.size(); b++) {
+    for (size_t i = 0; i < batches[b].size(); i++) {
+      const HostTensor& batch = batches[b][i];
+      const ValueType type = batch.type();
+      if (type != ValueType::kF32 && type != ValueType::kBF16 && type != ValueType::kF16) continue;
+      const std::vector<float> values = to_floats(batch);
+      const auto bad = std::find_if(values.begin(), values.end(), [](float value) { return !std::isfinite(value); });
+      if (bad == values.end()) continue;
+      return Status::user(
+          {path, graph[graph.inputs[i]].name, ""},
+          "element " + std::to_string(bad - values.begin()) + " of batch " + std::to_string(b) + " is NaN or infinite",
+          "calibrate with finite values");
+    }
+  }
+  return {};
 }
 
 }  // namespace
@@ -136,11 +159,16 @@ Result<CalibrationBatches> read_batches(const Graph& graph, const std::string& p
 Result<QuantizedModel> quantize_model(const SourceModel& model, const QuantizeInputs& inputs, Executor& executor,
                                       const StageProgress& progress) {
   QuantizedModel out;
+  if (!inputs.calibration.empty() && !inputs.statistics.empty()) {
+    return Status::user({inputs.statistics, "", ""}, "statistics and calibration data are both given",
+                        "give one of them");
+  }
   QL_ASSIGN(std::optional<RuleList> rules, read_rules_for(model, inputs.rules));
   out.graph = model.graph;
   CalibrationBatches batches;
   if (!inputs.calibration.empty()) {
     QL_ASSIGN(batches, read_batches(model.graph, inputs.calibration));
+    QL_RETURN_IF_ERROR(check_finite(model.graph, batches, inputs.calibration));
   }
 
   std::vector<BrevitasTarget> targets;
@@ -181,9 +209,10 @@ Result<QuantizedModel> quantize_model(const SourceModel& model, const QuantizeIn
   out.graph = std::move(quantized.graph);
   out.matches = std::move(quantized.matches);
   out.ops = std::move(quantized.ops);
-  for (const int rule : out.matches.unused_rules) {
+  // In the model as it was given: BrevitasRules have done their part of the graph above.
+  QL_ASSIGN(const RuleMatches given, match_rules(model.graph, out.rules));
+  for (const int rule : given.unused_rules) {
     const Rule& unused = out.rules.rules[static_cast<size_t>(rule)];
-    if (unused.type != "QuantizationRule") continue;
     out.warnings.push_back(unused.place.file + ": " + unused.place.node + ": module_path '" + unused.module_path +
                            "' takes no op");
   }

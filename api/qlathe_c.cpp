@@ -1,5 +1,6 @@
 #include "api/qlathe_c.h"
 
+#include <new>
 #include <string>
 #include <vector>
 
@@ -38,6 +39,8 @@ template <class Body>
 qlathe_status guarded(Body&& body) {
   try {
     return body();
+  } catch (const std::bad_alloc&) {
+    return failed(qlathe::Status::user({}, "there is not enough memory", "use smaller shapes"));
   } catch (const std::exception& error) {
     return failed(qlathe::Status::internal(error.what()));
   } catch (...) {

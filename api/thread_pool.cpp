@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <chrono>
+#include <system_error>
 
 #include "schedule/program.h"
 
@@ -12,6 +13,8 @@ namespace {
 constexpr auto kSpin = std::chrono::microseconds(50);
 /// Waking a thread up costs the caller some microseconds, and it comes fifty later.
 constexpr double kMicrosecondsToWake = 60;
+
+constexpr int32_t kMaxWorkers = 1024;
 
 void relax() {
 #if defined(__x86_64__)
@@ -33,9 +36,15 @@ bool worth_waking(const Program& program) {
 }
 
 ThreadPool::ThreadPool(int32_t workers, bool wakes_sleepers) : wakes_sleepers_(wakes_sleepers) {
-  hook_ = {this, run_rows, std::max(workers, 1)};
-  for (int32_t w = 1; w < workers; w++)
-    threads_.emplace_back([this, w] { serve(w); });
+  workers = std::min(workers, kMaxWorkers);
+  for (int32_t w = 1; w < workers; w++) {
+    try {
+      threads_.emplace_back([this, w] { serve(w); });
+    } catch (const std::system_error&) {
+      break;  // the system has no more: those that it gave do the work
+    }
+  }
+  hook_ = {this, run_rows, this->workers()};
 }
 
 ThreadPool::~ThreadPool() {

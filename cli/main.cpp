@@ -2,6 +2,7 @@
 #include <csignal>
 #include <cstdio>
 #include <exception>
+#include <new>
 
 #include "api/support.h"
 #include "cli/commands/commands.h"
@@ -66,6 +67,9 @@ int main(int argc, char** argv) {
   int code;
   try {
     code = qlathe::cli::run({argv + 1, argv + argc});
+  } catch (const std::bad_alloc&) {
+    qlathe::cli::print_error("there is not enough memory; use smaller shapes or batches, or raise the memory limit");
+    return qlathe::cli::kFailed;
   } catch (const std::exception& problem) {
     qlathe::cli::print_error(std::string("internal: ") + problem.what() + "; please report this with the command line");
     return qlathe::cli::kFailed;

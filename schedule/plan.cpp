@@ -16,8 +16,12 @@ namespace {
 bool is_view(const Node& node) { return node.op == "reshape"; }
 
 /// A tensor whose storage is another tensor's: reshapes share their input's bytes.
-TensorId root_of(const Graph& graph, TensorId id) {
-  for (int p = graph.producer(id); p >= 0 && is_view(graph.nodes[static_cast<size_t>(p)]); p = graph.producer(id)) {
+TensorId root_of(const Graph& graph, const std::vector<int>& producers, TensorId id) {
+  const auto producer = [&](TensorId tensor) {
+    const auto at = static_cast<size_t>(tensor.index);
+    return at < producers.size() ? producers[at] : -1;
+  };
+  for (int p = producer(id); p >= 0 && is_view(graph.nodes[static_cast<size_t>(p)]); p = producer(id)) {
     id = graph.nodes[static_cast<size_t>(p)].inputs[0];
   }
   return id;
@@ -35,8 +39,9 @@ Result<Graph> materialize_results(Graph graph) {
   const auto copy = [&](TensorId id, const std::string& why) {
     return graph.add("pointwise", {id}, std::make_shared<PointwiseAttrs>(), {graph[id].name + why, "", "", ""});
   };
+  const std::vector<int> producers = producers_of(graph);  // the copies are no views
   for (TensorId& output : graph.outputs) {
-    const TensorId root = root_of(graph, output);
+    const TensorId root = root_of(graph, producers, output);
     if (!graph[root].is_constant() && !sources.count(root) && taken.insert(root).second) continue;
     QL_ASSIGN(output, copy(output, ".copy"));
     taken.insert(output);
@@ -49,7 +54,7 @@ Result<Graph> materialize_results(Graph graph) {
 
 class Planner {
  public:
-  Planner(const Graph& graph, const Target& target) : graph_(graph) {
+  Planner(const Graph& graph, const Target& target) : graph_(graph), producers_(producers_of(graph)) {
     program_.name = graph.name.empty() ? "model" : graph.name;
     program_.target = &target;
   }
@@ -85,7 +90,7 @@ class Planner {
     index = 0;
     for (const TensorId id : graph_.outputs) {
       program_.outputs.push_back(io(id));
-      fixed_[root_of(graph_, id)] = {BufferRef::Space::kOutput, index++, 0};
+      fixed_[root_of(graph_, producers_, id)] = {BufferRef::Space::kOutput, index++, 0};
     }
     for (const State& state : graph_.states) {
       const TensorType& type = graph_[state.current].type;
@@ -212,7 +217,7 @@ class Planner {
   }
 
   PendingRef tensor_ref(TensorId id, int call) {
-    const TensorId root = root_of(graph_, id);
+    const TensorId root = root_of(graph_, producers_, id);
     if (const auto it = fixed_.find(root); it != fixed_.end()) return {false, -1, it->second};
     if (graph_[root].is_constant()) {
       const HostTensor& data = *graph_[root].data;
@@ -285,6 +290,7 @@ class Planner {
   };
 
   const Graph& graph_;
+  const std::vector<int> producers_;
   Program program_;
   std::map<TensorId, BufferRef> fixed_;
   std::map<TensorId, int> slot_of_;

@@ -9,6 +9,7 @@
 #include "api/support.h"
 #include "cli/commands/commands.h"
 #include "cli/commands/common.h"
+#include "cli/terminal/deferred_interrupt.h"
 #include "cli/terminal/terminal.h"
 
 namespace qlathe::cli {
@@ -108,7 +109,10 @@ Status compile(const Arguments& arguments, const Target& target) {
   }
   QL_ASSIGN(const ModelOutput output, make_output(quantized.graph, options));
   QL_RETURN_IF_ERROR(dumps.problems);
-  QL_RETURN_IF_ERROR(write_folder(arguments.get("output"), output.files));
+  {
+    const DeferredInterrupt whole_or_nothing;
+    QL_RETURN_IF_ERROR(write_folder(arguments.get("output"), output.files));
+  }
   print_summary(arguments, target, output, total_macs(quantized.graph));
   return {};
 }

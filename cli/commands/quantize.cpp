@@ -4,6 +4,7 @@
 #include "api/support.h"
 #include "cli/commands/commands.h"
 #include "cli/commands/common.h"
+#include "cli/terminal/deferred_interrupt.h"
 #include "cli/terminal/terminal.h"
 
 namespace qlathe::cli {
@@ -25,6 +26,7 @@ Status calibrate(const Arguments& arguments) {
     std::fputs(text.c_str(), stdout);
     return {};
   }
+  const DeferredInterrupt whole_or_nothing;
   return write_file(arguments.get("output"), text);
 }
 
@@ -38,6 +40,7 @@ Status quantize(const Arguments& arguments) {
     std::fputs(print_graph(quantized.graph, options).text.c_str(), stdout);
     return {};
   }
+  const DeferredInterrupt whole_or_nothing;
   return save_graph(output, quantized.graph);
 }
 

@@ -1,3 +1,4 @@
+#include <algorithm>
 #include <cstdio>
 
 #include "cli/commands/commands.h"
@@ -32,20 +33,60 @@ std::string rule_text(const Rule& rule) {
   return out;
 }
 
+std::string taker(int rule) { return rule < 0 ? "no rule takes it" : "rule " + std::to_string(rule); }
+
+void print_verdicts(const std::vector<RuleVerdict>& verdicts, int rule) {
+  for (size_t r = 0; r < verdicts.size(); r++) {
+    const bool takes = static_cast<int>(r) == rule;
+    // A QuantizationRule before it keeps a place from a BrevitasRule, and has nothing to do with it itself.
+    const bool keeps = !takes && verdicts[r].verdict == Verdict::kTakes;
+    std::printf("  %s rule %zu: %s%s\n", takes ? "✓" : "·", r, verdicts[r].why.c_str(),
+                keeps ? ", but only a BrevitasRule quantizes it" : "");
+  }
+}
+
+void json_verdicts(JsonText& json, const std::vector<RuleVerdict>& verdicts) {
+  json.key("verdicts").array();
+  for (const RuleVerdict& verdict : verdicts)
+    json.object().member("verdict", verdict_name(verdict.verdict)).member("why", verdict.why).end();
+  json.end();
+}
+
+/// Inputs and activation functions, which only BrevitasRules take: nothing where the list has none.
+Result<std::vector<BrevitasMatch>> match_activations(const Graph& graph, const RuleList& rules) {
+  std::vector<BrevitasMatch> out;
+  const bool brevitas =
+      std::any_of(rules.rules.begin(), rules.rules.end(), [](const Rule& rule) { return rule.type == "BrevitasRule"; });
+  if (!brevitas) return out;
+  QL_ASSIGN(std::vector<BrevitasMatch> all, match_brevitas_rules(graph, rules));
+  for (BrevitasMatch& match : all) {
+    if (match.site.kind != BrevitasSite::Kind::kLayer) out.push_back(std::move(match));
+  }
+  return out;
+}
+
 Status explain(const Arguments& arguments) {
   QL_ASSIGN(const SourceModel model, read_model(arguments.operands()[0]));
   QL_ASSIGN(const std::optional<RuleList> found, read_rules_for(model, arguments.get("rules")));
   const RuleList rules = found ? *found : RuleList();
   QL_ASSIGN(const RuleMatches matches, match_rules(model.graph, rules));
+  // What BrevitasRules ask for is read here too, so that mistakes show now and not when the rules are applied.
+  QL_RETURN_IF_ERROR(brevitas_targets(model.graph, rules).status());
+  QL_ASSIGN(const std::vector<BrevitasMatch> activations, match_activations(model.graph, rules));
   if (arguments.has("json")) {
     JsonText json;
     json.object().key("ops").array();
     for (const OpMatch& op : matches.ops) {
       json.object().member("name", op.name).member("module_path", op.module_path).member("op", op.op);
-      json.member("rule", op.rule).key("verdicts").array();
-      for (const RuleVerdict& verdict : op.verdicts)
-        json.object().member("verdict", verdict_name(verdict.verdict)).member("why", verdict.why).end();
-      json.end().end();
+      json.member("rule", op.rule);
+      json_verdicts(json, op.verdicts);
+      json.end();
+    }
+    json.end().key("activations").array();
+    for (const BrevitasMatch& match : activations) {
+      json.object().member("path", match.site.path).member("op", match.site.op).member("rule", match.rule);
+      json_verdicts(json, match.verdicts);
+      json.end();
     }
     json.end().key("unused_rules").array();
     for (const int rule : matches.unused_rules)
@@ -58,16 +99,16 @@ Status explain(const Arguments& arguments) {
   if (rules.rules.empty()) std::printf("no rules: the model stays as it is\n");
   for (const OpMatch& op : matches.ops) {
     std::printf("\n%s  (%s in module '%s')  %s\n", op.name.c_str(), op.op.c_str(), op.module_path.c_str(),
-                op.rule < 0 ? "no rule takes it" : ("rule " + std::to_string(op.rule)).c_str());
-    for (size_t r = 0; r < op.verdicts.size(); r++) {
-      const bool takes = op.verdicts[r].verdict == Verdict::kTakes;
-      std::printf("  %s rule %zu: %s\n", takes ? "✓" : "·", r, op.verdicts[r].why.c_str());
-    }
+                taker(op.rule).c_str());
+    print_verdicts(op.verdicts, op.rule);
+  }
+  for (const BrevitasMatch& match : activations) {
+    std::printf("\n%s  (%s)  %s\n", match.site.path.c_str(), match.site.op.c_str(), taker(match.rule).c_str());
+    print_verdicts(match.verdicts, match.rule);
   }
   for (const int unused : matches.unused_rules) {
     const Rule& rule = rules.rules[static_cast<size_t>(unused)];
-    if (rule.type == "QuantizationRule")
-      print_warning("rule " + std::to_string(unused) + " takes no op: " + rule_text(rule));
+    print_warning("rule " + std::to_string(unused) + " takes no op: " + rule_text(rule));
   }
   return {};
 }
@@ -82,7 +123,9 @@ Command rules_command() {
   command.details =
       "For every op that rules can take: the verdict of every rule. The first rule whose module_path matches the "
       "whole\n"
-      "path of the op's module, and whose op_names is empty or names the op, takes it.";
+      "path of the op's module, and whose op_names is empty or names the op, takes it. Where the list has "
+      "BrevitasRules,\n"
+      "inputs and activation functions follow, which they take too.";
   command.options = {{"rules", "FILE", "list of rules (JSON); the model's own where absent", 'r', "", {}},
                      json_option()};
   command.example = "  qlathe rules examples/digits/digits.json --rules examples/digits/rules/int4_weights.json";

@@ -7,6 +7,7 @@
 #include "api/support.h"
 #include "cli/commands/commands.h"
 #include "cli/commands/common.h"
+#include "cli/terminal/deferred_interrupt.h"
 #include "cli/terminal/terminal.h"
 
 namespace qlathe::cli {
@@ -116,7 +117,10 @@ Status run_model(const Arguments& arguments) {
   std::vector<HostTensor> outputs;
   for (const std::vector<HostTensor>& list : results)
     outputs.push_back(stacked(list, stack));
-  if (!arguments.get("output").empty()) return write_outputs(arguments.get("output"), graph, outputs);
+  if (!arguments.get("output").empty()) {
+    const DeferredInterrupt whole_or_nothing;
+    return write_outputs(arguments.get("output"), graph, outputs);
+  }
   if (arguments.get("input").empty()) std::printf("on made-up inputs (give --input DATA for yours):\n");
   for (size_t i = 0; i < outputs.size(); i++)
     print_output(graph[graph.outputs[i]].name, outputs[i]);

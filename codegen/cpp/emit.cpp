@@ -53,7 +53,7 @@ int64_t weight_bytes(const Program& program) {
 std::string comment_lines(const std::vector<std::string>& lines) {
   std::string out;
   for (const std::string& line : lines)
-    out += (out.empty() ? "" : "\n") + ("//   " + line);
+    out += (out.empty() ? "" : "\n") + ("//   " + comment_text(line));
   return out;
 }
 
@@ -73,7 +73,7 @@ std::vector<int64_t> binary_offsets(const Program& program, int64_t& total) {
 }
 
 std::string constant_comment(const PackedConstant& constant) {
-  return fmt::format("// {}: {} {}{}\n", constant.name, name(constant.type), shape_text(constant.shape),
+  return fmt::format("// {}: {} {}{}\n", comment_text(constant.name), name(constant.type), shape_text(constant.shape),
                      constant.layout.empty() || constant.layout == "row-major" ? "" : ", packed " + constant.layout);
 }
 
@@ -147,10 +147,11 @@ class ModelSource {
     print.scalar_only = !program_.target->vectorize;
     Status problems;
     for (size_t k = 0; k < kernels_.size(); k++) {
-      out += "// " + program_.kernels[k].description + "\n";
+      out += "// " + comment_text(program_.kernels[k].description) + "\n";
       std::vector<std::string> callers;
       for (const ProgramCall& call : program_.calls) {
-        if (call.kernel == static_cast<int>(k)) callers.push_back(call.origin.name.empty() ? "?" : call.origin.name);
+        if (call.kernel == static_cast<int>(k))
+          callers.push_back(call.origin.name.empty() ? "?" : comment_text(call.origin.name));
       }
       std::string line = "// called by";
       for (const std::string& caller : callers) {
@@ -280,9 +281,10 @@ class ModelSource {
     if (binary) out += "  const unsigned char* const weight_base = static_cast<const unsigned char*>(weights);\n";
     out += "\n";
     for (const ProgramCall& call : program_.calls) {
-      out += fmt::format("  // {}: {}\n", call.origin.name.empty() ? "(internal)" : call.origin.name, call.description);
+      out += fmt::format("  // {}: {}\n", call.origin.name.empty() ? "(internal)" : comment_text(call.origin.name),
+                         comment_text(call.description));
       for (const std::string& note : call.notes)
-        out += "  //   " + note + "\n";
+        out += "  //   " + comment_text(note) + "\n";
       out += call_text(call);
     }
     out += "  return 0;\n}\n";
@@ -295,7 +297,7 @@ class ModelSource {
     out += "  unsigned char* const state_base = static_cast<unsigned char*>(state);\n";
     for (const ProgramState& s : program_.states) {
       const bool zero = std::all_of(s.initial.begin(), s.initial.end(), [](uint8_t b) { return b == 0; });
-      out += fmt::format("  // {}: {} {}\n", s.name, name(s.type.type), shape_text(s.type.shape));
+      out += fmt::format("  // {}: {} {}\n", comment_text(s.name), name(s.type.type), shape_text(s.type.shape));
       if (zero) {
         out += fmt::format("  for (size_t i = 0; i < {}; i++) state_base[{} + i] = 0;\n", s.bytes, s.offset);
       } else {

@@ -40,7 +40,7 @@ int64_t arena_total(const Program& program, const std::vector<LoweredKernel>& ke
   return program.arena_bytes + scratch_bytes(program, kernels);
 }
 
-std::string title(const Program& program) { return program.name + " for " + program.target->name; }
+std::string title(const Program& program) { return comment_text(program.name) + " for " + program.target->name; }
 
 std::string run_parameters(const Program& program, const EmitNames& names, const EmitOptions& options) {
   std::vector<std::string> parameters;
@@ -101,13 +101,13 @@ std::string emit_self_test(const Program& program, const EmitOptions& options, c
     const GoldenVectors& golden = options.golden[g];
     std::vector<std::string> arguments;
     for (size_t i = 0; i < program.inputs.size(); i++) {
-      vectors += fmt::format("\n// {}\nconst {} in_{}_{}[{}] = {};\n", program.inputs[i].name,
+      vectors += fmt::format("\n// {}\nconst {} in_{}_{}[{}] = {};\n", comment_text(program.inputs[i].name),
                              cpp_type(program.inputs[i].type.type), g, i, elements(program.inputs[i]),
                              array_initializer(golden.inputs[i].type(), bytes_of(golden.inputs[i])));
       arguments.push_back(fmt::format("in_{}_{}", g, i));
     }
     for (size_t i = 0; i < program.outputs.size(); i++) {
-      vectors += fmt::format("\n// {}\nconst {} expected_{}_{}[{}] = {};\n", program.outputs[i].name,
+      vectors += fmt::format("\n// {}\nconst {} expected_{}_{}[{}] = {};\n", comment_text(program.outputs[i].name),
                              cpp_type(program.outputs[i].type.type), g, i, elements(program.outputs[i]),
                              array_initializer(golden.outputs[i].type(), bytes_of(golden.outputs[i])));
       arguments.push_back(fmt::format("out_{}", i));

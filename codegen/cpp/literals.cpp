@@ -115,7 +115,19 @@ std::string array_initializer(ValueType type, const std::vector<uint8_t>& bytes)
   return out + line + "\n}";
 }
 
+std::string comment_text(const std::string& text) {
+  std::string out;
+  for (const char c : text) {
+    const bool control = static_cast<unsigned char>(c) < 0x20 || c == 0x7f;
+    // A backslash at the end of a line, or its trigraph, would draw the next one into the comment.
+    if (c == '?' && !out.empty() && out.back() == '?') out += ' ';
+    out += control ? ' ' : c == '\\' ? '/' : c;
+  }
+  return out;
+}
+
 std::string identifier(const std::string& text) {
+  constexpr size_t kMaxLength = 100;  // they name files too
   std::string out;
   for (const char c : text) {
     const bool plain = std::isalnum(static_cast<unsigned char>(c)) != 0;
@@ -124,6 +136,7 @@ std::string identifier(const std::string& text) {
     else if (!out.empty() && out.back() != '_')
       out += '_';
   }
+  if (out.size() > kMaxLength) out.resize(kMaxLength);
   while (!out.empty() && out.back() == '_')
     out.pop_back();
   if (out.empty()) out = "x";

@@ -13,7 +13,10 @@ std::string numpy_descr(ValueType type);
 /// The elements as a brace-enclosed initializer, wrapped at 120 columns, indented by two spaces. Floats have nine
 /// digits, enough to read the same bits back.
 std::string array_initializer(ValueType type, const std::vector<uint8_t>& bytes);
-/// A name as a C identifier: letters, digits and underscores, not a keyword, not starting with a digit.
+/// A name for a comment of its line: no control characters, nothing that continues a line.
+std::string comment_text(const std::string& text);
+/// A name as a C identifier: letters, digits and underscores, not a keyword, not starting with a digit, at most 100
+/// characters.
 std::string identifier(const std::string& text);
 /// "conv1.weights" -> "kConv1Weights".
 std::string constant_name(const std::string& text);

@@ -17,14 +17,17 @@ constexpr uint64_t kMaxText = uint64_t{256} << 20;
 
 Status save_graph(const std::string& path, const Graph& graph) {
   const std::string array_path = path + ".npz";
+  // Both are written before either appears under its name, for a disk may be full at the second.
   const GraphText printed = print_graph(graph, {.array_file = std::filesystem::path(array_path).filename().string()});
+  QL_ASSIGN(AtomicFile text, AtomicFile::create(path));
+  QL_RETURN_IF_ERROR(text.write(printed.text));
   if (!printed.arrays.empty()) {
     std::map<std::string, HostTensor> arrays;
     for (const auto& [name, data] : printed.arrays)
       arrays.emplace(name, *data);
     QL_RETURN_IF_ERROR(write_npz(array_path, arrays));
   }
-  return write_file(path, printed.text);
+  return text.commit();
 }
 
 Result<Graph> load_graph(const std::string& path) {

@@ -7,13 +7,36 @@
 
 namespace qlathe {
 
+void Graph::index_names() {
+  if (indexed_ > tensors.size()) {  // the graph was moved from and is filled again
+    by_name_.clear();
+    indexed_ = 0;
+  }
+  for (; indexed_ < tensors.size(); indexed_++)
+    by_name_.emplace(tensors[indexed_].name, static_cast<int32_t>(indexed_));
+}
+
 TensorId Graph::add_tensor(std::string wanted, TensorType type) {
   if (wanted.empty()) wanted = "t";
+  index_names();
   std::string unique = wanted;
-  for (int suffix = 1; find(unique).valid(); suffix++)
-    unique = wanted + "_" + std::to_string(suffix);
+  if (by_name_.contains(unique)) {
+    int& suffix = suffixes_[wanted];
+    do
+      unique = wanted + "_" + std::to_string(++suffix);
+    while (by_name_.contains(unique));
+  }
   tensors.push_back({std::move(unique), std::move(type), std::nullopt, nullptr});
+  index_names();
   return TensorId{static_cast<int32_t>(tensors.size()) - 1};
+}
+
+void Graph::rename(TensorId id, std::string tensor_name) {
+  index_names();
+  std::string& current = tensors[check(id)].name;
+  if (const auto it = by_name_.find(current); it != by_name_.end() && it->second == id.index) by_name_.erase(it);
+  current = std::move(tensor_name);
+  by_name_.emplace(current, id.index);
 }
 
 TensorId Graph::add_input(std::string wanted, TensorType type) {
@@ -48,7 +71,11 @@ Result<TensorId> Graph::add(std::string op, std::vector<TensorId> node_inputs, s
 }
 
 TensorId Graph::find(const std::string& tensor_name) const {
-  for (size_t i = 0; i < tensors.size(); i++) {
+  const bool usable = indexed_ <= tensors.size();
+  if (usable) {
+    if (const auto it = by_name_.find(tensor_name); it != by_name_.end()) return TensorId{it->second};
+  }
+  for (size_t i = usable ? indexed_ : 0; i < tensors.size(); i++) {
     if (tensors[i].name == tensor_name) return TensorId{static_cast<int32_t>(i)};
   }
   return kNone;
@@ -59,6 +86,15 @@ int Graph::producer(TensorId id) const {
     if (std::count(nodes[i].outputs.begin(), nodes[i].outputs.end(), id)) return static_cast<int>(i);
   }
   return -1;
+}
+
+std::vector<int> producers_of(const Graph& graph) {
+  std::vector<int> out(graph.tensors.size(), -1);
+  for (size_t i = 0; i < graph.nodes.size(); i++) {
+    for (TensorId id : graph.nodes[i].outputs)
+      out[static_cast<size_t>(id.index)] = static_cast<int>(i);
+  }
+  return out;
 }
 
 std::vector<int> Graph::consumers(TensorId id) const {

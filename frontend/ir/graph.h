@@ -2,6 +2,7 @@
 #include <memory>
 #include <optional>
 #include <string>
+#include <unordered_map>
 #include <vector>
 
 #include "frontend/ir/attrs.h"
@@ -91,6 +92,7 @@ class Graph {
   std::vector<TensorId> outputs;
   std::vector<State> states;
 
+  /// The name of a tensor that is in the graph changes through rename() alone.
   Tensor& operator[](TensorId id) { return tensors[check(id)]; }
   const Tensor& operator[](TensorId id) const { return tensors[check(id)]; }
 
@@ -106,8 +108,10 @@ class Graph {
   Result<TensorId> add(std::string op, std::vector<TensorId> node_inputs, std::shared_ptr<const OpAttrs> attrs,
                        Origin origin);
 
+  /// The new name must not be another tensor's.
+  void rename(TensorId id, std::string tensor_name);
   TensorId find(const std::string& tensor_name) const;
-  /// Index of the node that produces the tensor, or -1.
+  /// Index of the node that produces the tensor, or -1. Searches all nodes: producers_of() is for many questions.
   int producer(TensorId id) const;
   /// Indices of the nodes that read the tensor, ascending.
   std::vector<int> consumers(TensorId id) const;
@@ -120,7 +124,15 @@ class Graph {
     QL_CHECK(id.valid() && static_cast<size_t>(id.index) < tensors.size(), std::to_string(id.index));
     return static_cast<size_t>(id.index);
   }
+  void index_names();
+
+  std::unordered_map<std::string, int32_t> by_name_;  // of the tensors before indexed_; others push to `tensors` too
+  std::unordered_map<std::string, int> suffixes_;     // by wanted name: the last numeric suffix that was given
+  size_t indexed_ = 0;
 };
+
+/// By tensor: the index of the node that produces it, or -1.
+std::vector<int> producers_of(const Graph& graph);
 
 /// Every invariant of a graph: ids in range, order of nodes, known ops, operand types, inferred types equal to stored
 /// ones, quantization tiles that divide, unique names. All violations are reported.

@@ -24,7 +24,9 @@ std::optional<double> parse_number(std::string_view text) {
   }
   double value = 0;
   const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), value);
-  if (error != std::errc() || end != text.data() + text.size() || !std::isfinite(value)) return std::nullopt;
+  if (error != std::errc() || end != text.data() + text.size() || !std::isfinite(static_cast<float>(value))) {
+    return std::nullopt;
+  }
   return value;
 }
 

@@ -185,10 +185,21 @@ struct Outline {
   Affine line;
   int32_t lo, hi;
   std::string problem;
+  double bias = 0;  ///< tried as a part of the offset where the line alone does not do
 };
 
+/// Two roundings are one with a bias: with y = acc * multiplier, r the right shift and h = floor(y * 2^r + 1/2) the
+/// first rounding, the second is floor((h + 2^(r-1)) / 2^r) = floor(y + 1/2 + 2^-(r+1)) where h >= 0, and half away
+/// from zero makes it floor(y + 1/2 - 2^-(r+1)) below. A line follows one side, so the other must be clamped away.
+double two_roundings_bias(const Requantization& r, AccumulatorInterval reachable) {
+  if (r.rounding != RequantizeRounding::kFixedDouble || r.multiplier.shift >= 0) return 0;
+  const double bias = std::ldexp(1.0, r.multiplier.shift - 1);
+  if (r.lo >= r.zero_point || reachable.lo >= 0) return bias;
+  return r.hi <= r.zero_point || reachable.hi <= 0 ? -bias : 0;
+}
+
 Outline outline(const Requantization& r, AccumulatorInterval reachable) {
-  Outline o{{r.slope(), static_cast<double>(r.zero_point)}, r.lo, r.hi, ""};
+  Outline o{{r.slope(), static_cast<double>(r.zero_point)}, r.lo, r.hi, "", two_roundings_bias(r, reachable)};
   const bool wide = reachable.lo < INT32_MIN || reachable.hi > INT32_MAX;
   if (r.rounding == RequantizeRounding::kFixedDouble) {
     const int64_t limit = (INT64_C(1) << 31) >> std::max(r.multiplier.shift, 0);
@@ -323,10 +334,18 @@ struct BlockSearch {
       if (problem.empty()) problem = requant::unusable(formula, line);
       if (problem.empty() && line.slope < 0) problem = "its direction is not that of the line it follows";
       int moved = 0;
-      const bool ok =
-          problem.empty() && requant::dispatch(formula, false, [&](auto f) {
-            return search<decltype(f)>(formula, stairs[i], line, o.lo, o.hi, neighbours, constants[i], moved, problem);
-          });
+      const auto follows = [&](const Affine& candidate) {
+        return requant::dispatch(formula, false, [&](auto f) {
+          return search<decltype(f)>(formula, stairs[i], candidate, o.lo, o.hi, neighbours, constants[i], moved,
+                                     problem);
+        });
+      };
+      bool ok = problem.empty() && follows(line);
+      if (!ok && o.bias != 0 && !stairs[i].mirrored) {
+        const Affine biased{line.slope, line.offset + o.bias};
+        ok = requant::unusable(formula, biased).empty() && interval_problem(formula, stairs[i]).empty() &&
+             line.slope >= 0 && follows(biased);
+      }
       if (!ok) {
         problem = "channel " + std::to_string(first + static_cast<int64_t>(i)) + ": " + problem;
         return false;

@@ -67,11 +67,17 @@ class FuseEpilogues {
   }
 
   int producer_of(TensorId id) const {
-    for (size_t i = graph_.nodes.size(); i-- > 0;) {
-      const std::vector<TensorId>& outputs = graph_.nodes[i].outputs;
-      if (std::count(outputs.begin(), outputs.end(), id)) return static_cast<int>(i);
+    const auto at = static_cast<size_t>(id.index);
+    return at < producers_.size() ? producers_[at] : -1;
+  }
+
+  /// Takes nodes that were appended since the last call into producers_.
+  void index_nodes() {
+    producers_.resize(graph_.tensors.size(), -1);
+    for (; indexed_ < graph_.nodes.size(); indexed_++) {
+      for (TensorId id : graph_.nodes[indexed_].outputs)
+        producers_[static_cast<size_t>(id.index)] = static_cast<int>(indexed_);
     }
-    return -1;
   }
 
   std::optional<Producer> find_producer(TensorId id) const {
@@ -165,9 +171,10 @@ class FuseEpilogues {
   }
 
   Result<bool> try_fuse(const Node& node) {
+    index_nodes();
     const std::optional<Fusion> fusion = choose(node);
     if (!fusion) return false;
-    Node producer = std::move(graph_.nodes[static_cast<size_t>(fusion->producer.node)]);
+    const Node producer = graph_.nodes[static_cast<size_t>(fusion->producer.node)];
     remove(fusion->producer.node);
     for (int view : fusion->producer.views)
       remove(view);
@@ -217,10 +224,17 @@ class FuseEpilogues {
     return shaped;
   }
 
-  void remove(int node) { graph_.nodes[static_cast<size_t>(node)] = Node{}; }
+  void remove(int node) {
+    Node& gone = graph_.nodes[static_cast<size_t>(node)];
+    for (TensorId id : gone.outputs)
+      producers_[static_cast<size_t>(id.index)] = -1;
+    gone = Node{};
+  }
 
   Graph graph_;
-  std::vector<int> uses_;  // by tensor: operands, outputs and states that are it
+  std::vector<int> uses_;       // by tensor: operands, outputs and states that are it
+  std::vector<int> producers_;  // by tensor: the node of graph_ that makes it, -1 for none
+  size_t indexed_ = 0;          // nodes that producers_ knows
 };
 
 const PassRegistry::Add kPass({.name = "fuse_epilogues",

@@ -1,4 +1,5 @@
 #include <algorithm>
+#include <map>
 #include <set>
 
 #include "frontend/ops/movement.h"
@@ -72,16 +73,26 @@ class MergeViews {
   /// The tensor is an input, a constant, a state or a result of the model, or stands for one.
   bool has_role(TensorId old) {
     const TensorId now = rebuild_.map(old);
-    if (to()[now].is_constant() || to().producer(now) < 0) return true;
+    if (to()[now].is_constant() || producer(now) < 0) return true;
     return std::any_of(results_.begin(), results_.end(),
                        [&](TensorId result) { return rebuild_.is_mapped(result) && rebuild_.map(result) == now; });
   }
 
   /// The producer of a tensor in the new graph if it is a node of this op.
-  const Node* made_by(TensorId now, const std::string& op) const {
-    const int producer = to().producer(now);
-    if (producer < 0 || to().nodes[static_cast<size_t>(producer)].op != op) return nullptr;
-    return &to().nodes[static_cast<size_t>(producer)];
+  const Node* made_by(TensorId now, const std::string& op) {
+    const int node = producer(now);
+    if (node < 0 || to().nodes[static_cast<size_t>(node)].op != op) return nullptr;
+    return &to().nodes[static_cast<size_t>(node)];
+  }
+
+  /// The node of the new graph, which grows at its end, that makes the tensor; -1 where none does.
+  int producer(TensorId now) {
+    for (; seen_ < to().nodes.size(); seen_++) {
+      for (TensorId id : to().nodes[seen_].outputs)
+        producers_[id] = static_cast<int>(seen_);
+    }
+    const auto it = producers_.find(now);
+    return it == producers_.end() ? -1 : it->second;
   }
 
   Status reshape(const Node& node) { return reshape_from(node, rebuild_.map(node.inputs[0])); }
@@ -124,6 +135,8 @@ class MergeViews {
   const Graph& graph_;
   Rebuild rebuild_;
   std::set<TensorId> results_;
+  std::map<TensorId, int> producers_;  // of the nodes before seen_
+  size_t seen_ = 0;
 };
 
 const PassRegistry::Add kPass({.name = "merge_views",

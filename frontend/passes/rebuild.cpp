@@ -40,15 +40,15 @@ void Rebuild::set(TensorId old, TensorId now) {
 void Rebuild::rename(TensorId now, const std::string& name) {
   if (to[now].name == name) return;
   const TensorId holder = to.find(name);
-  to[now].name = name;
-  if (!holder.valid()) return;
-  // A helper tensor had taken the name: it gets another.
-  for (int suffix = 1;; suffix++) {
-    const std::string other = name + "_" + std::to_string(suffix);
-    if (to.find(other).valid()) continue;
-    to[holder].name = other;
-    return;
-  }
+  const auto free_name = [&] {
+    for (int suffix = 1;; suffix++) {
+      std::string other = name + "_" + std::to_string(suffix);
+      if (!to.find(other).valid()) return other;
+    }
+  };
+  // A helper tensor may have taken the name: it gets another.
+  if (holder.valid()) to.rename(holder, free_name());
+  to.rename(now, name);
 }
 
 Status Rebuild::copy(const Node& node) {

@@ -46,16 +46,9 @@ void append_division(NodeBuilder& builder, Chain& chain, int64_t count, float b,
   }
 }
 
-Status append_scale_rule(Chain& chain, const QuantFormat& format, ValueType type) {
-  if (format.scale_rule == ScaleRule::kPowerOfTwo) {
-    if (type != ValueType::kF32) {
-      return Status::unsupported({}, std::string(format.name) + " activations of type " + name(type),
-                                 "quantize weights only, or use float32 activations");
-    }
-    chain.step("power_of_two_ceil", type);
-  }
+void append_scale_rule(Chain& chain, const QuantFormat& format, ValueType type) {
+  if (format.scale_rule == ScaleRule::kPowerOfTwo) chain.step("power_of_two_ceil", type);
   if (format.scale_rule == ScaleRule::kE4M3) chain.step("cast", ValueType::kF8E4M3).step("cast", type);
-  return {};
 }
 
 void append_guard(Chain& chain, ValueType type) {
@@ -164,7 +157,7 @@ Result<ScaleTensors> add_scale(NodeBuilder& builder, const std::string& suffix, 
   if (!stats.asymmetric()) {
     append_division(builder, chain, element_count(builder.shape(stats.absmax)), format.bound, type);
     append_guard(chain, type);
-    QL_RETURN_IF_ERROR(append_scale_rule(chain, format, type));
+    append_scale_rule(chain, format, type);
     QL_ASSIGN(out.scale, builder.pointwise(suffix + ".scale", stats.absmax, chain));
     return out;
   }

@@ -1,5 +1,8 @@
 #include "frontend/rules/calibrate.h"
 
+#include <algorithm>
+#include <cmath>
+
 #include "frontend/rules/quantizer.h"
 
 namespace qlathe {
@@ -70,10 +73,18 @@ class CalibrationGraph : public Quantizer {
   std::vector<TensorId> results_;
 };
 
-QuantStats collect(const std::vector<Sums>& sums, const std::vector<HostTensor>& values, size_t count) {
+Result<QuantStats> collect(const std::vector<Sums>& sums, const std::vector<HostTensor>& values, size_t count) {
   QuantStats out;
+  Status problems;
   size_t at = 0;
   for (const Sums& one : sums) {
+    for (size_t k = at; k < at + one.shapes.size(); k++) {
+      const auto sum = values[k].as<float>();
+      if (std::all_of(sum.begin(), sum.end(), [](float value) { return std::isfinite(value); })) continue;
+      problems.merge(Status::user({"", one.name, ""}, "its statistics are NaN or infinite",
+                                  "look for NaN, infinities or very large values in the calibration data"));
+      break;
+    }
     QuantStat stat;
     stat.count = static_cast<int64_t>(count);
     if (one.asymmetric) {
@@ -84,6 +95,7 @@ QuantStats collect(const std::vector<Sums>& sums, const std::vector<HostTensor>&
     }
     out[one.name] = std::move(stat);
   }
+  if (!problems.ok()) return problems;
   return out;
 }
 

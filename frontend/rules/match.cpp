@@ -4,6 +4,7 @@
 #include <map>
 
 #include "frontend/ir/suggest.h"
+#include "frontend/rules/brevitas_sites.h"
 
 namespace qlathe {
 namespace {
@@ -68,6 +69,15 @@ Result<RuleMatches> match_rules(const Graph& graph, const RuleList& rules) {
       used[r] = true;
     }
     out.ops.push_back(std::move(op));
+  }
+  const bool brevitas =
+      std::any_of(rules.rules.begin(), rules.rules.end(), [](const Rule& rule) { return rule.type == "BrevitasRule"; });
+  if (brevitas) {
+    // These take inputs and activation functions too.
+    QL_ASSIGN(const std::vector<BrevitasMatch> sites, match_brevitas_rules(graph, rules));
+    for (const BrevitasMatch& match : sites) {
+      if (match.rule >= 0) used[static_cast<size_t>(match.rule)] = true;
+    }
   }
   for (size_t r = 0; r < used.size(); ++r) {
     if (!used[r]) out.unused_rules.push_back(static_cast<int>(r));

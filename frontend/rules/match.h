@@ -33,7 +33,7 @@ struct OpMatch {
 
 struct RuleMatches {
   std::vector<OpMatch> ops;       ///< in the order of the graph: every node with a rule_op
-  std::vector<int> unused_rules;  ///< rules that took no op
+  std::vector<int> unused_rules;  ///< rules that took no op, nor, of BrevitasRules, an input or an activation function
   /// The rule of a node, -1 if none.
   int rule_of(int node) const;
 };

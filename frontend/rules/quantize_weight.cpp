@@ -71,7 +71,7 @@ HostTensor as_type(const HostTensor& tensor, ValueType type) {
 
 std::optional<QuantizedTensor> Quantizer::stored_weight(TensorId id, std::string& name) const {
   if (from_[id].is_constant()) return std::nullopt;
-  const int producer = from_.producer(id);
+  const int producer = producers_[static_cast<size_t>(id.index)];
   if (producer < 0) return std::nullopt;
   const Node& node = from_.nodes[static_cast<size_t>(producer)];
   if (node.op != "pointwise") return std::nullopt;

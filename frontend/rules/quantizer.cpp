@@ -42,7 +42,7 @@ TensorId Quantizer::mapped(TensorId id) {
 
 void Quantizer::rename_result(TensorId id, TensorId old) {
   // The old name, unless a constant or an earlier node has it.
-  if (!out_.graph.find(from_[old].name).valid()) out_.graph[id].name = from_[old].name;
+  if (!out_.graph.find(from_[old].name).valid()) out_.graph.rename(id, from_[old].name);
   ids_[old] = id;
 }
 
@@ -136,10 +136,6 @@ Status Quantizer::check_conv(const Site& site) const {
   if (site.rule.weight_method.asymmetric()) {
     return Status::user({"", "", "weight_calibration_method"}, "a convolution's weights cannot have zero points",
                         "use absmax, rms or a symmetric fixed range");
-  }
-  if (!site.rule.weight->uniform()) {
-    return Status::unsupported({"", "", "weight_qtype"}, "convolutions of nf4 codes",
-                               "exclude convolutions with op_names, or use int4");
   }
   return {};
 }
@@ -263,7 +259,9 @@ Result<TensorId> Quantizer::add_product(Site& site, const OpReport& report) {
     // A stored weight stays stored: it is widened inside the product and scaled afterwards, once per result (and tile).
     // The reference scales every weight before its float sum, whose order it leaves open; this is one such order's
     // rounding away from it, and the kernel reads packed integers instead of floats.
-    const bool stored = report.rhs && report.rhs->weight && site.builder.type(report.rhs->scale) == ValueType::kF32;
+    // A convolution comes here with nf4 codes, which its kernels do not widen.
+    const bool stored = site.node.op != "conv" && report.rhs && report.rhs->weight &&
+                        site.builder.type(report.rhs->scale) == ValueType::kF32;
     if (stored) {
       inputs.resize(std::max<size_t>(inputs.size(), kContractionExtra), kNone);
       inputs[kRhs] = report.rhs->values;

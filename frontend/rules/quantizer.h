@@ -12,7 +12,7 @@ namespace qlathe {
 class Quantizer {
  public:
   Quantizer(const Graph& from, const RuleList& rules, const QuantizeOptions& options)
-      : from_(from), rules_(rules), options_(options) {}
+      : from_(from), rules_(rules), options_(options), producers_(producers_of(from)) {}
   virtual ~Quantizer() = default;
 
   Result<QuantizedGraph> run();
@@ -58,6 +58,7 @@ class Quantizer {
   /// Removes nodes that no output needs any more: dequantized weights, steps of activations that stay float.
   void remove_dead_nodes();
 
+  const std::vector<int> producers_;                          // of the float graph
   std::map<TensorId, TensorId> ids_;                          // float graph -> new graph
   std::map<std::string, OperandReport> dynamic_activations_;  // by tensor and how: shared by the ops that read it
   std::map<std::string, bool> used_params_, used_statistics_;

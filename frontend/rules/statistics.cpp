@@ -20,6 +20,7 @@ HostTensor averaged(const HostTensor& sums, int64_t count, ValueType type) {
 }
 
 std::string number_text(float value) {
+  if (value == 0 && std::signbit(value)) return "-0.0";  // "-0" would be read as an integer, which has no sign at zero
   char buffer[32];
   const auto [end, error] = std::to_chars(buffer, buffer + sizeof buffer, value);
   QL_CHECK(error == std::errc(), std::to_string(value));
@@ -33,6 +34,14 @@ std::string array_text(const HostTensor& tensor) {
   for (float value : tensor.as<float>())
     values += (values.empty() ? "" : ", ") + number_text(value);
   return "{\"shape\": [" + shape + "], \"values\": [" + values + "]}";
+}
+
+template <class Test>
+bool any_of(const HostTensor& tensor, Test test) {
+  const auto values = tensor.as<float>();
+  for (size_t i = 0; i < values.size(); i++)
+    if (test(i, values[i])) return true;
+  return false;
 }
 
 std::optional<HostTensor> read_array(const JsonDocument& document, JsonObject& stat, const std::string& key,
@@ -87,6 +96,11 @@ Result<QuantStats> read_document(const JsonDocument& document) {
       object.problem("", "needs either sum_of_absmax, or sum_of_min and sum_of_max");
     } else if (asymmetric && stat.sums.lo->shape() != stat.sums.hi->shape()) {
       object.problem("sum_of_max", "has another shape than sum_of_min");
+    } else if (symmetric && any_of(*stat.sums.absmax, [](size_t, float value) { return value < 0; })) {
+      object.problem("sum_of_absmax", "a largest absolute value is negative");
+    } else if (asymmetric &&
+               any_of(*stat.sums.lo, [&](size_t i, float value) { return value > stat.sums.hi->as<float>()[i]; })) {
+      object.problem("sum_of_max", "is below sum_of_min");
     }
     out[entry.key] = std::move(stat);
   }

@@ -247,7 +247,12 @@ FlightValue nonzero_scale(const StepContext& c) {
 /// numerics/power_of_two.h: E + (m >= T(E)) + (m - 2^23 >= T(E + 1)) as an exponent, with E and m the exponent and
 /// mantissa bits.
 FlightValue power_of_two_ceil(const StepContext& c) {
-  const Expr bits = reinterpret<int32_t>(c.v.expr);
+  // As the reference: in the result's type, at least 2^-63 (float16: 2^-7); NaN and infinity stay what they are.
+  const Expr least = A::f32(c.step.type == ValueType::kF16 ? 0x1p-7f : 0x1p-63f);
+  Expr x = round_to_float_type(c.v.expr, c.step.type);
+  x = select(x < least, least, x);
+  const Expr finite = (reinterpret<uint32_t>(x) & cast<uint32_t>(0x7fffffff)) < cast<uint32_t>(0x7f800000);
+  const Expr bits = reinterpret<int32_t>(select(finite, x, A::f32(1)));
   const Expr exponent = bits >> 23, mantissa = bits & 0x7fffff;
   const auto offset = [&](const Expr& biased) {
     Expr out = A::i32(0);
@@ -261,7 +266,7 @@ FlightValue power_of_two_ceil(const StepContext& c) {
   };
   const Expr first = select(mantissa >= offset(exponent), A::i32(1), A::i32(0));
   const Expr second = select(mantissa - (1 << 23) >= offset(exponent + 1), A::i32(1), A::i32(0));
-  return rounded(c, reinterpret<float>((exponent + first + second) << 23));
+  return rounded(c, select(finite, reinterpret<float>((exponent + first + second) << 23), x));
 }
 
 /// A step that is one function of a float.

@@ -2,6 +2,7 @@
 #include <poll.h>
 #include <signal.h>
 #include <sys/prctl.h>
+#include <sys/resource.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -25,7 +26,16 @@ struct Child {
   ChildOutcome outcome;
 };
 
-Child start(const std::function<std::string(size_t)>& work, size_t index) {
+void limit_memory([[maybe_unused]] const ChildLimits& limits) {
+#if !defined(__SANITIZE_ADDRESS__) && !defined(__SANITIZE_THREAD__)
+  if (limits.megabytes <= 0) return;
+  const auto bytes = static_cast<rlim_t>(limits.megabytes) << 20;
+  const rlimit limit = {bytes, bytes};
+  setrlimit(RLIMIT_AS, &limit);
+#endif
+}
+
+Child start(const std::function<std::string(size_t)>& work, size_t index, const ChildLimits& limits) {
   int ends[2];
   Child child;
   child.started = Clock::now();
@@ -40,6 +50,7 @@ Child start(const std::function<std::string(size_t)>& work, size_t index) {
     close(ends[0]);
     setpgid(0, 0);  // with the compilers that it starts
     prctl(PR_SET_PDEATHSIG, SIGKILL);
+    limit_memory(limits);
     const std::string text = work(index);
     for (size_t at = 0; at < text.size();) {
       const ssize_t n = write(ends[1], text.data() + at, text.size() - at);
@@ -69,14 +80,14 @@ void finish(Child& child) {
 
 }  // namespace
 
-void run_in_children(size_t count, int jobs, double limit_s, const std::function<std::string(size_t)>& work,
+void run_in_children(size_t count, int jobs, const ChildLimits& limits, const std::function<std::string(size_t)>& work,
                      const std::function<void(size_t, const ChildOutcome&)>& done) {
   std::map<size_t, Child> running;
   std::map<size_t, ChildOutcome> ended;
   size_t next = 0, reported = 0;
   while (reported < count) {
     while (next < count && running.size() < static_cast<size_t>(jobs)) {
-      Child child = start(work, next);
+      Child child = start(work, next, limits);
       if (child.pid < 0) {
         ended[next] = child.outcome;
       } else {
@@ -93,7 +104,7 @@ void run_in_children(size_t count, int jobs, double limit_s, const std::function
     if (!polled.empty()) poll(polled.data(), polled.size(), 200);
     for (size_t i = 0; i < polled.size(); i++) {
       Child& child = running[order[i]];
-      const bool late = std::chrono::duration<double>(Clock::now() - child.started).count() > limit_s;
+      const bool late = std::chrono::duration<double>(Clock::now() - child.started).count() > limits.seconds;
       ssize_t n = 1;
       if (polled[i].revents != 0) {
         char buffer[65536];
@@ -102,7 +113,7 @@ void run_in_children(size_t count, int jobs, double limit_s, const std::function
       }
       if (late && n > 0) {
         if (kill(-child.pid, SIGKILL) != 0) kill(child.pid, SIGKILL);
-        child.outcome.death = "no result within " + std::to_string(static_cast<int>(limit_s)) + " s";
+        child.outcome.death = "no result within " + std::to_string(static_cast<int>(limits.seconds)) + " s";
       }
       if (n > 0 && !late) continue;
       finish(child);

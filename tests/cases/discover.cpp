@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <fstream>
+#include <set>
 
 namespace qlathe::cases {
 namespace {
@@ -45,7 +46,10 @@ void add_listed(const fs::path& folder, std::vector<CaseRef>& out) {
     out.push_back({folder / name, "model", "", about});
 }
 
-void walk(const fs::path& folder, std::vector<CaseRef>& out) {
+void walk(const fs::path& folder, std::set<fs::path>& seen, std::vector<CaseRef>& out) {
+  // Links may lead back to where they are.
+  std::error_code code;
+  if (!seen.insert(fs::canonical(folder, code)).second) return;
   if (fs::exists(folder / "case.json")) return add_golden(folder, out);
   if (fs::exists(folder / "cases.json")) return add_listed(folder, out);
   if (fs::exists(folder / "about.json") && has_model(folder)) {
@@ -53,11 +57,11 @@ void walk(const fs::path& folder, std::vector<CaseRef>& out) {
     return;
   }
   std::vector<fs::path> below;
-  for (const auto& entry : fs::directory_iterator(folder))
-    if (entry.is_directory()) below.push_back(entry.path());
+  for (const auto& entry : fs::directory_iterator(folder, code))
+    if (entry.is_directory(code)) below.push_back(entry.path());
   std::sort(below.begin(), below.end());
   for (const fs::path& path : below)
-    walk(path, out);
+    walk(path, seen, out);
 }
 
 }  // namespace
@@ -79,7 +83,8 @@ Result<std::vector<CaseRef>> find_cases(const fs::path& given) {
       return out;
     }
   }
-  walk(folder, out);
+  std::set<fs::path> seen;
+  walk(folder, seen, out);
   if (out.empty()) {
     return Status::user({given.string(), "", ""}, "has no case in it",
                         "a case is a folder with a case.json, an entry of a cases.json, or an about.json with a model");

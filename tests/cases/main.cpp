@@ -7,6 +7,7 @@
 #include <cxxopts.hpp>
 #include <fstream>
 #include <iostream>
+#include <new>
 #include <thread>
 
 #include "tests/cases/discover.h"
@@ -21,7 +22,7 @@ namespace fs = std::filesystem;
 constexpr const char* kUsage = R"(
 A DIR is a folder with a case.json, a folder with a cases.json or one case below it, a model folder (about.json and
 model.*), or a tree of these. Each case gives a line: pass; differs, where and by how much; unsupported and why; n/a for
-what has no such path. The last line is 'passed N of M, failed F, unsupported U', M being all cases (n/a included).
+what has no such path. The last line is 'passed N of M, failed F, unsupported U', M being all cases but those n/a.
 
 Exit codes: 0 nothing failed, 1 something failed, 2 wrong usage or no cases.
 
@@ -33,7 +34,7 @@ struct Options {
   std::vector<std::string> folders;
   std::string via, json;
   bool all = false;
-  double limit_s = 0;
+  ChildLimits limits;
   int jobs = 1;
 };
 
@@ -143,7 +144,7 @@ int run(const Options& options) {
   if ((*via)->builds()) {
     std::vector<std::string> ids;
     run_in_children(
-        cases.size(), options.jobs, options.limit_s,
+        cases.size(), options.jobs, options.limits,
         [&](size_t i) {
           try {
             return emit_case(cases[i], i, **via);
@@ -164,7 +165,7 @@ int run(const Options& options) {
   Totals totals;
   nlohmann::ordered_json report = {{"via", options.via}, {"cases", nlohmann::ordered_json::array()}};
   run_in_children(
-      cases.size(), options.jobs, options.limit_s,
+      cases.size(), options.jobs, options.limits,
       [&](size_t i) {
         CaseResult result;
         result.name = cases[i].name();
@@ -172,6 +173,12 @@ int run(const Options& options) {
         const auto start = std::chrono::steady_clock::now();
         try {
           run_case(cases[i], i, **via, result);
+        } catch (const std::bad_alloc&) {
+          result.outcome = Outcome::kDiffers;
+          result.reason = "error: not enough memory (--memory " + std::to_string(options.limits.megabytes) + ")";
+        } catch (const nlohmann::json::exception& error) {
+          result.outcome = Outcome::kDiffers;
+          result.reason = "error: the case's JSON is not of the expected form: " + std::string(error.what());
         } catch (const std::exception& error) {
           result.outcome = Outcome::kDiffers;
           result.reason = std::string("error: ") + error.what();
@@ -216,6 +223,8 @@ int main_of(int argc, char** argv) {
       "all", "every difference and note of a case, not only the first difference")(
       "json", "write all results to this file", cxxopts::value<std::string>(), "FILE")(
       "timeout", "seconds a case may take", cxxopts::value<double>()->default_value("300"))(
+      "memory", "megabytes of address space a case may take, 0 for any",
+      cxxopts::value<int64_t>()->default_value("16384"))(
       "jobs", "cases at a time",
       cxxopts::value<int>()->default_value(std::to_string(std::max(1u, std::thread::hardware_concurrency()))))(
       "h,help", "this text")("dir", "", cxxopts::value<std::vector<std::string>>());
@@ -231,7 +240,7 @@ int main_of(int argc, char** argv) {
     options.via = parsed["via"].as<std::string>();
     options.all = parsed.count("all") > 0;
     if (parsed.count("json")) options.json = parsed["json"].as<std::string>();
-    options.limit_s = parsed["timeout"].as<double>();
+    options.limits = {parsed["timeout"].as<double>(), parsed["memory"].as<int64_t>()};
     options.jobs = std::max(1, parsed["jobs"].as<int>());
     if (options.folders.empty()) {
       std::cerr << "no folder of cases given; './dev cases --help' shows examples\n";

@@ -26,8 +26,9 @@ struct CaseResult {
 struct Totals {
   int passed = 0, failed = 0, unsupported = 0, not_applicable = 0;
   void add(Outcome outcome);
-  int all() const { return passed + failed + unsupported + not_applicable; }
-  /// "passed N of M, failed F, unsupported U"; M counts every case, those without such a path too.
+  /// Without those that have no such path.
+  int all() const { return passed + failed + unsupported; }
+  /// "passed N of M, failed F, unsupported U"; M is all().
   std::string line() const;
 };
 
@@ -37,9 +38,15 @@ struct ChildOutcome {
   std::string death;   ///< "killed by signal 11 (Segmentation fault)", "no result within 120 s"; empty: it ended well
 };
 
+/// What each child may use.
+struct ChildLimits {
+  double seconds = 300;
+  int64_t megabytes = 0;  ///< of address space; 0: no limit. Not kept under sanitizers, which reserve more.
+};
+
 /// Runs work(0) … work(count - 1), each in a process of its own, `jobs` at a time; the text that it returns comes back
 /// through a pipe. `done` is called in ascending order, as soon as it can be.
-void run_in_children(size_t count, int jobs, double limit_s, const std::function<std::string(size_t)>& work,
+void run_in_children(size_t count, int jobs, const ChildLimits& limits, const std::function<std::string(size_t)>& work,
                      const std::function<void(size_t, const ChildOutcome&)>& done);
 
 }  // namespace qlathe::cases

@@ -20,6 +20,11 @@ cp -r "$folder/good" "$folder/missing"
 rm "$folder/missing/scale.npy"
 cp -r "$folder/good" "$folder/strange"
 sed -i 's/"qwix_tensor"/"never_heard_of"/' "$folder/strange/case.json"
+ln -s "$folder" "$folder/again"
+cp -r "$folder/good" "$folder/odd"
+sed -i 's/"arrays": {/"arrays": [], "arrays_": {/' "$folder/odd/case.json"
+cp -r "$folder/good" "$folder/truncated"
+truncate -s 140 "$folder/truncated/input.npy"
 
 code=0
 log=$("$program" --via reference --json "$folder/all.json" "$folder") || code=$?
@@ -30,9 +35,11 @@ expect '^pass +.*/good '
 expect '^differs +.*/changed  qvalue: 1 of [0-9]+ elements differ, worst at \[0,0\]: [-0-9]+, expected 85'
 expect '^differs +.*/damaged  .*no readable case.json'
 expect '^differs +.*/missing  .*scale'
+expect '^differs +.*/odd  .*JSON is not of the expected form'
+expect '^differs +.*/truncated  .*input.npy'
 expect '^unsupported +.*/strange  .*never_heard_of'
-[ "$(tail -n 1 <<<"$log")" = "passed 1 of 5, failed 3, unsupported 1" ] || { echo "another last line"; exit 1; }
-grep -q '"failed": 3' "$folder/all.json" || { echo "no totals in the JSON file"; exit 1; }
+[ "$(tail -n 1 <<<"$log")" = "passed 1 of 7, failed 5, unsupported 1" ] || { echo "another last line"; exit 1; }
+grep -q '"failed": 5' "$folder/all.json" || { echo "no totals in the JSON file"; exit 1; }
 
 code=0
 "$program" --via reference "$folder/nowhere" 2>/dev/null || code=$?

@@ -96,7 +96,7 @@ class EmittedVia : public Via {
     if (ids.empty()) return;
     (void)command(compiler() + "-x c++-header qlathe_runtime.h -o qlathe_runtime.h.gch", "header");
     constexpr size_t kAtOnce = 8;
-    run_in_children((ids.size() + kAtOnce - 1) / kAtOnce, jobs, 3600,
+    run_in_children((ids.size() + kAtOnce - 1) / kAtOnce, jobs, {3600, 0},
                     [&](size_t group) {
                       std::string sources;
                       for (size_t i = group * kAtOnce; i < std::min(ids.size(), (group + 1) * kAtOnce); i++)

@@ -5,6 +5,7 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <cmath>
 #include <filesystem>
 #include <fstream>
 #include <iterator>
@@ -108,7 +109,7 @@ TEST_F(Cli, WrongUseExitsWithTwoAndSuggests) {
 }
 
 TEST_F(Cli, BadModelsAreOneLineErrors) {
-  expect_error("inspect absent.json", 1, {"absent.json", "cannot be opened"});
+  expect_error("inspect absent.json", 1, {"absent.json", "there is no such file"});
   write("empty.json", "");
   expect_error("inspect empty.json", 1, {"empty.json", "empty"});
   write("cut.json", "{\"qlathe_spec\": 1, \"inputs\": [");
@@ -137,6 +138,114 @@ TEST_F(Cli, BadRulesAndDataAreNamed) {
   expect_error("rules " + kPerceptron + " --rules hostile.json", 1, {"hostile.json", "module_path"});
   expect_error("run " + kPerceptron + " --rules $E/perceptron/int8.json", 1, {"statistics"});
   expect_error("run " + kPerceptron + kInt8 + "--input $E/digits/test_images.npy", 1, {"test_images.npy", "8x16"});
+}
+
+/// An .npy of float32.
+std::string npy(const std::string& shape, const std::vector<float>& values) {
+  std::string header = "{'descr': '<f4', 'fortran_order': False, 'shape': (" + shape + "), }";
+  header.resize(118 - 1, ' ');
+  header += '\n';
+  std::string out = std::string("\x93NUMPY\x01\x00", 8) + static_cast<char>(header.size()) + '\0' + header;
+  return out.append(reinterpret_cast<const char*>(values.data()), values.size() * sizeof(float));
+}
+
+TEST_F(Cli, CalibrationDataThatIsNotFiniteIsRefused) {
+  std::vector<float> values(2 * 8 * 16, 0.5f);
+  values[130] = std::nanf("");
+  write("nan.npy", npy("2, 8, 16", values));
+  const std::string rules = " --rules $E/perceptron/int8.json --calibration nan.npy";
+  expect_error("calibrate " + kPerceptron + rules + " -o s.json", 1, {"nan.npy", "x", "element 2 of batch 1"});
+  expect_error("quantize " + kPerceptron + rules + " -o q.qir", 1, {"nan.npy"});
+  EXPECT_FALSE(fs::exists(folder_ / "s.json"));
+  EXPECT_FALSE(fs::exists(folder_ / "q.qir"));
+}
+
+TEST_F(Cli, StatisticsAndCalibrationDataTogetherAreRefused) {
+  ASSERT_EQ(run("calibrate " + kPerceptron + kInt8 + "-o s.json").code, 0);
+  expect_error("quantize " + kPerceptron + kInt8 + "--statistics s.json", 1, {"s.json", "calibration", "give one"});
+}
+
+TEST_F(Cli, WhatIsNoRegularFileIsRefusedAtOnce) {
+  shell("mkfifo pipe.json && ln -s loop.json loop.json");
+  for (const char* command : {"inspect", "rules", "run", "quantize", "bench"}) {
+    expect_error(command + std::string(" pipe.json"), 1, {"pipe.json", "is not a regular file"});
+    expect_error(command + std::string(" ."), 1, {"is a directory"});
+    expect_error(command + std::string(" loop.json"), 1, {"loop.json"});
+    expect_error(command + std::string(" /dev/zero"), 1, {"/dev/zero", "is not a regular file"});
+    expect_error(command + std::string(" ''"), 1, {"the model's file name is empty"});
+  }
+}
+
+TEST_F(Cli, AGraphIsSavedWithItsArraysOrNotAtAll) {
+  for (const char* limit : {"1", "2", "4", "8", "16"}) {  // blocks of 512 bytes: the text or the arrays do not fit
+    const Ran ran =
+        shell("ulimit -f " + std::string(limit) + "; $Q quantize " + kPerceptron + kInt8 + "-o q.qir --no-cache");
+    const bool text = fs::exists(folder_ / "q.qir"), arrays = fs::exists(folder_ / "q.qir.npz");
+    EXPECT_EQ(text, ran.code == 0) << limit << ": " << ran.err;
+    EXPECT_EQ(arrays, ran.code == 0) << limit << ": " << ran.err;
+    fs::remove(folder_ / "q.qir");
+    fs::remove(folder_ / "q.qir.npz");
+  }
+  for (const std::string& entry : entries(folder_))
+    EXPECT_EQ(entry.find("tmp"), std::string::npos) << entry;
+}
+
+TEST_F(Cli, NamesCannotLeaveTheCommentsOfEmittedCode) {
+  shell("cp $E/perceptron/perceptron_weights.npz .");
+  write("n.json", R"({"qlathe_spec": 1, "name": "a\nb*/ #include \"x\" ??/", "weights": "perceptron_weights.npz",
+      "inputs": [{"name": "x\n#error\\", "shape": [8, 16]}],
+      "nodes": [{"id": "l\n#error \\", "op": "linear", "module": "linear1"},
+                {"id": "y\\", "op": "linear", "module": "linear2"}]})");
+  const Ran ran = run("compile n.json --target generic --emit cpp -o out");
+  ASSERT_EQ(ran.code, 0) << ran.err;
+  const Ran compiled =
+      shell("for f in out/*.cpp; do g++ -std=c++11 -Wall -Wextra -Werror -fsyntax-only -Iout $f; done");
+  EXPECT_EQ(compiled.err, "");
+  write("long.json",
+        read_text(folder_ / "n.json").replace(0, 31, R"({"qlathe_spec": 1, "name": ")" + std::string(5000, 'y')));
+  EXPECT_EQ(run("compile long.json --target generic --emit cpp -o long").code, 0);
+}
+
+TEST_F(Cli, MoreThreadsThanTheSystemGivesChangeNothing) {
+  const Ran one = run("run " + kPerceptron), many = run("run " + kPerceptron + " --threads 100000");
+  EXPECT_EQ(many.code, 0) << many.err;
+  EXPECT_EQ(many.out, one.out);
+}
+
+TEST_F(Cli, MemoryThatIsNotThereIsNamed) {
+#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
+  GTEST_SKIP() << "sanitizers reserve more memory than a limit can leave";
+#endif
+  write("big.json", R"({"qlathe_spec": 1, "inputs": [{"name": "x", "shape": [1048576, 4096]}],
+      "nodes": [{"op": "relu"}]})");
+  const Ran ran = shell("ulimit -v 6000000; $Q run big.json --via reference");
+  EXPECT_EQ(ran.code, 1);
+  EXPECT_NE(ran.err.find("not enough memory"), std::string::npos) << ran.err;
+}
+
+TEST_F(Cli, AnInterruptLeavesAllOrNothing) {
+  const std::string compile = "$Q compile " + kPerceptron + " --target generic --emit cpp -o out";
+  ASSERT_EQ(shell(compile).code, 0);
+  const std::vector<std::string> whole = entries(folder_ / "out");
+  for (int ms = 5; ms < 150; ms += 6) {
+    fs::remove_all(folder_ / "out");
+    shell("timeout -s INT " + std::to_string(ms / 1000.0) + " " + compile);
+    if (!fs::exists(folder_ / "out")) continue;
+    EXPECT_EQ(entries(folder_ / "out"), whole) << ms;
+  }
+}
+
+TEST_F(Cli, RulesForInputsAndActivationsAreShown) {
+  write("rules.json", R"([{"_type": "BrevitasRule", "op_names": ["relu"], "act_quant": "Uint8ActPerTensorFloat"},
+      {"_type": "BrevitasRule", "module_path": "nothing", "act_quant": "Uint8ActPerTensorFloat"}])");
+  const Ran ran = run("rules " + kPerceptron + " --rules rules.json");
+  EXPECT_EQ(ran.code, 0) << ran.err;
+  EXPECT_NE(ran.out.find("relu  (relu)  rule 0"), std::string::npos) << ran.out;
+  EXPECT_NE(ran.out.find("x  (input)  no rule takes it"), std::string::npos) << ran.out;
+  EXPECT_EQ(ran.err.find("rule 0 takes no op"), std::string::npos) << ran.err;
+  EXPECT_NE(ran.err.find("rule 1 takes no op"), std::string::npos) << ran.err;
+  write("bad.json", R"([{"_type": "BrevitasRule", "weight_quant": "Int9Weight"}])");
+  expect_error("rules " + kPerceptron + " --rules bad.json", 1, {"bad.json", "rules[0]", "Int9Weight"});
 }
 
 TEST_F(Cli, RulesTellWhichTakesWhatAndWhyNot) {

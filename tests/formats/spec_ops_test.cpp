@@ -1,4 +1,6 @@
 // What each op of the spec computes, on the reference executor.
+#include <gmock/gmock.h>
+
 #include <cmath>
 #include <set>
 
@@ -235,6 +237,41 @@ TEST(SpecOps, QuantizesAndDequantizesWithStatedParameters) {
   EXPECT_EQ(run_one(R"({"op": "requantize", "type": "uint8", "scale": 0.25, "zero_point": 3})",
                     HostTensor::of<int32_t>(ValueType::kI32, {3}, {10, -100, 5000})),
             HostTensor::of<uint8_t>(ValueType::kU8, {3}, {5, 0, 255}));
+}
+
+TEST(SpecOps, RequantizesInFixedPoint) {
+  // 0.3 is 1288490189 * 2^-32. Ties of a multiplier of 1/4: 2 * 0.25 and -2 * 0.25 go up once; away from zero the
+  // second time.
+  const HostTensor x = HostTensor::of<int32_t>(ValueType::kI32, {2, 3}, {2, -2, 6, -6, 1000, -1000});
+  EXPECT_EQ(run_one(R"({"op": "requantize", "type": "int8", "scale": 0.25, "rounding": "fixed_single"})", x),
+            HostTensor::of<int8_t>(ValueType::kI8, {2, 3}, {1, 0, 2, -1, 127, -128}));
+  EXPECT_EQ(
+      run_one(R"({"op": "requantize", "type": "int8", "scale": 0.25, "rounding": "fixed_double", "max": 100})", x),
+      HostTensor::of<int8_t>(ValueType::kI8, {2, 3}, {1, -1, 2, -2, 100, -128}));
+  EXPECT_EQ(run_one(R"({"op": "requantize", "type": "int16", "scale": [0.3, 0.5, 2], "zero_point": 10,
+                        "rounding": "fixed_single"})",
+                    x),
+            HostTensor::of<int16_t>(ValueType::kI16, {2, 3}, {11, 9, 22, 8, 510, -1990}));
+  EXPECT_EQ(run_one(R"({"op": "requantize", "type": "int8", "scale": 0.25, "rounding": "float_half_even"})", x),
+            HostTensor::of<int8_t>(ValueType::kI8, {2, 3}, {0, 0, 2, -2, 127, -128}));
+  // The 16-bit form: a mantissa of 15 bits.
+  EXPECT_EQ(run_one(R"({"op": "requantize", "type": "int16", "scale": 0.5, "rounding": "fixed_single"})",
+                    HostTensor::of<int64_t>(ValueType::kI64, {3}, {3, -3, int64_t{1} << 40})),
+            HostTensor::of<int16_t>(ValueType::kI16, {3}, {2, -1, 32767}));
+}
+
+TEST(SpecOps, FixedPointRequantizationSaysWhatItTakes) {
+  const auto problem = [](const std::string& fields, const char* type) {
+    auto model = read_model(one_node("[2, 3]", R"({"op": "requantize", "type": "int8", )" + fields + "}", type), {});
+    return model.status().text();
+  };
+  using ::testing::HasSubstr;
+  EXPECT_THAT(problem(R"("scale": 0, "rounding": "fixed_single")", "int32"), HasSubstr("above 0 and below 2^30"));
+  EXPECT_THAT(problem(R"("scale": [1, -1, 1], "rounding": "fixed_double")", "int32"), HasSubstr("above 0"));
+  EXPECT_THAT(problem(R"("scale": 1, "rounding": "fixed_double")", "int8"), HasSubstr("takes int32 or int64"));
+  EXPECT_THAT(problem(R"("scale": 1, "rounding": "fixed_doubel")", "int32"), HasSubstr("did you mean 'fixed_double'"));
+  EXPECT_THAT(problem(R"("rounding": "fixed_double")", "int32"), HasSubstr("scale: is missing"));
+  EXPECT_THAT(problem(R"("scale": 1, "rounding": "fixed_double")", "int64"), HasSubstr("fixed_single"));
 }
 
 TEST(SpecOps, NarrowFloatsStayNarrow) {

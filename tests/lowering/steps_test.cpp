@@ -1,6 +1,7 @@
 #include <algorithm>
 #include <cmath>
 
+#include "frontend/numerics/convert.h"
 #include "frontend/ops/pointwise_steps.h"
 #include "schedule/lower/step_names.h"
 #include "tests/lowering/lowering_cases.h"
@@ -183,6 +184,28 @@ void random_chains(uint64_t seed, int count, const std::string& target) {
     cases.push_back(node_case(label, "pointwise", share(attrs), operands));
   }
   expect_reference(cases, target);
+}
+
+TEST_P(LoweringOn, PowersOfTwoOfExtremeScalesEqualTheReference) {
+  std::vector<float> values = {0.0f,     -0.0f,           -1.0f,           0x1p-149f,  0x1p-127f, 0x1p-64f,
+                               0x1p-63f, 0x1p-8f,         0x1p-7f,         0x1.8p-7f,  0x1p-13f,  0x1.000002p-13f,
+                               0x1p15f,  65504.0f,        65519.0f,        65520.0f,   0x1p16f,   1e30f,
+                               0x1p127f, 0x1.8p127f,      0x1.fffffep127f, -HUGE_VALF, HUGE_VALF, NAN,
+                               -NAN,     0x1.fffffep-64f, -0x1p-140f,      1.0f};
+  for (int k = -64; k < 128; k++) {
+    const float power = std::ldexp(1.0f, k);
+    values.insert(values.end(), {std::nextafter(power, 0.0f), power, std::nextafter(power, HUGE_VALF)});
+  }
+  std::vector<NodeCase> cases;
+  for (const V from : {V::kF32, V::kBF16, V::kF16}) {
+    for (const V to : {V::kF32, V::kBF16, V::kF16}) {
+      const HostTensor x = from_floats(from, {static_cast<int64_t>(values.size())}, values);
+      PointwiseAttrs attrs;
+      attrs.steps = {step("power_of_two_ceil", {}, to)};
+      cases.push_back(node_case(std::string(name(from)) + " to " + name(to), "pointwise", share(attrs), {{x}}));
+    }
+  }
+  expect_reference(cases, GetParam());
 }
 
 TEST_P(LoweringOn, RandomChainsOfStepsEqualTheReference) { random_chains(21, 160, GetParam()); }

@@ -259,6 +259,37 @@ TEST(Proof, BlocksAreChosenOneByOneAndTheReasonNamesTheChannel) {
   EXPECT_EQ(prove_requantization(channels, std::span(&reachable, 1), uniform).blocks.size(), 1u);
 }
 
+TEST(Proof, TwoRoundingsAreOneWithABiasWhereOneSideOfZeroIsClampedAway) {
+  std::mt19937 random(9);
+  for (int trial = 0; trial < 200; ++trial) {
+    const double scale = random_scale(random, -14, -1);
+    const auto zero_point = static_cast<int32_t>(random() % 200) - 100;
+    const bool above = trial % 2;
+    const Requantization stated =
+        requantization(Rounding::kFixedDouble, scale, zero_point, above ? zero_point : -128, above ? 127 : zero_point);
+    const auto reach = static_cast<int64_t>(300 / scale);
+    const AccumulatorInterval reachable{-reach, reach};
+    const RequantProof proof = prove_one(stated, reachable);
+    ASSERT_NE(proof.blocks[0].formula, Formula::kReference) << scale << ": " << proof.summary();
+    ASSERT_EQ(first_difference(stated, reachable, proof.blocks[0].formula, proof.channels[0]), reach + 1) << scale;
+    // The integer form alone always does.
+    ASSERT_EQ(prove_one(stated, reachable, {Formula::kI64}).blocks[0].formula, Formula::kI64) << scale;
+  }
+}
+
+TEST(Proof, TwoRoundingsOfOneSignAreProvenToo) {
+  std::mt19937 random(10);
+  for (int trial = 0; trial < 50; ++trial) {
+    const Requantization stated = requantization(Rounding::kFixedDouble, random_scale(random, -12, -2));
+    const AccumulatorInterval positive{0, 1 << 18}, negative{-(1 << 18), -1};
+    for (const AccumulatorInterval reachable : {positive, negative}) {
+      const RequantProof proof = prove_one(stated, reachable);
+      ASSERT_NE(proof.blocks[0].formula, Formula::kReference) << proof.summary();
+      ASSERT_EQ(first_difference(stated, reachable, proof.blocks[0].formula, proof.channels[0]), reachable.hi + 1);
+    }
+  }
+}
+
 TEST(Proof, SixteenBitOutputsUseTheIntegerForm) {
   const Requantization single = requantization(Rounding::kFixedSingle, 0.3, 0, -32768, 32767);
   EXPECT_EQ(prove_one(single, {-1000000, 1000000}).blocks[0].formula, Formula::kI64);

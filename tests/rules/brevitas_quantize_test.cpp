@@ -65,6 +65,18 @@ TEST(BrevitasSites, AnEarlierRuleOfAnotherTypeTakesItsSites) {
   EXPECT_EQ((*matches)[2].rule, 1);
 }
 
+TEST(BrevitasSites, RulesThatTakeInputsOrActivationsAreNotUnused) {
+  const auto rules = parse_rules("r.json", R"([
+      {"_type": "BrevitasRule", "op_names": ["input"], "act_quant": "Int8ActPerTensorFloat"},
+      {"_type": "BrevitasRule", "module_path": "act", "act_quant": "Uint8ActPerTensorFloat"},
+      {"_type": "BrevitasRule", "module_path": "other", "act_quant": "Uint8ActPerTensorFloat"},
+      {"module_path": "fc", "weight_qtype": "int8"}])");
+  ASSERT_TRUE(rules.ok()) << rules.status().text();
+  const auto matches = match_rules(two_nodes(), *rules);
+  ASSERT_TRUE(matches.ok()) << matches.status().text();
+  EXPECT_EQ(matches->unused_rules, std::vector<int>{2});
+}
+
 TEST(BrevitasQuantize, WeightsAloneKeepAFloatProduct) {
   const auto result =
       quantize(two_nodes(), R"([{"_type": "BrevitasRule", "weight_quant": "Int8WeightPerTensorFloat"}])");

@@ -7,6 +7,8 @@
 #include <cmath>
 
 #include "frontend/formats/spec/spec.h"
+#include "frontend/numerics/convert.h"
+#include "frontend/numerics/quantize.h"
 #include "frontend/ops/contraction.h"
 #include "frontend/reference/reference_executor.h"
 #include "frontend/rules/calibrate.h"
@@ -115,6 +117,66 @@ TEST(Quantize, AnActivationThatTwoOpsReadIsQuantizedOnce) {
   ASSERT_TRUE(quantized.ok());
   EXPECT_EQ(count_ops(quantized->graph, "reduce"), 1);
   EXPECT_EQ(quantized->ops[0].lhs->values, quantized->ops[1].lhs->values);
+}
+
+TEST(Quantize, ActivationsOfEveryFormatAreWhatTheTensorFunctionsGiveInEveryFloatType) {
+  for (const ValueType type : {ValueType::kF32, ValueType::kBF16, ValueType::kF16}) {
+    for (const char* format : {"mxfp8", "mxfp4", "nvfp4"}) {
+      SCOPED_TRACE(std::string(format) + " of " + name(type));
+      auto document =
+          parse_json("spec.json", std::string(R"({"inputs": [{"name": "x", "shape": [4, 64], "type": ")") + name(type) +
+                                      R"("}], "nodes": [{"op": "linear", "id": "y", "module": "fc"}]})");
+      const auto shared = std::make_shared<const JsonDocument>(std::move(*document));
+      HostTensor x = ramp({4, 64}, 0.313f);
+      for (int64_t i = 0; i < x.size(); i++)  // scales over many binades, a power of two among them
+        x.as<float>()[static_cast<size_t>(i)] *= std::ldexp(1.0f, static_cast<int>(i / 32) * 3 - 9);
+      x.as<float>()[0] = 448.0f / 512;
+      x = from_floats(type, x.shape(), to_floats(x));
+      const HostTensor kernel = from_floats(type, {64, 3}, to_floats(ramp({64, 3}, 0.13f)));
+      const auto model = read_spec_model(shared, shared->root, MemoryWeights({{"fc/kernel", kernel}}), {});
+      ASSERT_TRUE(model.ok()) << model.status().text();
+      const int tile = format == std::string("nvfp4") ? 16 : 32;
+      auto quantized =
+          quantize(model->graph, rules(std::string(R"([{"weight_qtype": ")") + format + R"(", "act_qtype": ")" +
+                                       format + R"(", "tile_size": )" + std::to_string(tile) + "}]"));
+      ASSERT_TRUE(quantized.ok()) << quantized.status().text();
+      const OperandReport& lhs = *quantized->ops.at(0).lhs;
+      const auto expected = quantize(x, lhs.how);
+      ASSERT_TRUE(expected.ok()) << expected.status().text();
+      quantized->graph.outputs = {lhs.values, lhs.scale};
+      const auto found = run_reference(quantized->graph, {x});
+      ASSERT_TRUE(found.ok()) << found.status().text();
+      EXPECT_EQ(found->at(0), expected->values);
+      EXPECT_EQ(found->at(1), expected->scale);
+    }
+  }
+}
+
+TEST(Quantize, AConvolutionOfNf4IsTheFloatConvolutionOfTheDequantizedOperands) {
+  const char* spec = R"({"inputs": [{"name": "x", "shape": [2, 5, 5, 3]}],
+    "nodes": [{"op": "conv", "id": "y", "module": "c"}]})";
+  const auto model_of = [&](HostTensor kernel) {
+    const auto shared = std::make_shared<const JsonDocument>(*parse_json("spec.json", spec));
+    auto model = read_spec_model(shared, shared->root, MemoryWeights({{"c/kernel", std::move(kernel)}}), {});
+    EXPECT_TRUE(model.ok()) << model.status().text();
+    return std::move(model->graph);
+  };
+  const HostTensor kernel = ramp({3, 3, 3, 4}, 0.17f), x = ramp({2, 5, 5, 3}, 0.31f);
+  const auto quantized = quantize(model_of(kernel), rules(R"([{"weight_qtype": "nf4", "act_qtype": "nf4"}])"));
+  ASSERT_TRUE(quantized.ok()) << quantized.status().text();
+  const OpReport& report = quantized->ops.at(0);
+  EXPECT_FALSE(report.integer_path);
+  EXPECT_EQ(quantized->graph[report.lhs->values].type.type, ValueType::kNF4);
+  const auto rounded = [](const HostTensor& tensor, const HowToQuantize& how) {
+    const auto q = quantize(tensor, how);
+    EXPECT_TRUE(q.ok()) << q.status().text();
+    return *dequantize(q->values, q->scale, nullptr);
+  };
+  const auto expected = run_reference(model_of(rounded(kernel, report.rhs->how)), {rounded(x, report.lhs->how)});
+  const auto found = run_reference(quantized->graph, {x});
+  ASSERT_TRUE(expected.ok() && found.ok()) << expected.status().text() << found.status().text();
+  EXPECT_EQ(found->at(0), expected->at(0));
+  EXPECT_NE(found->at(0), run_reference(model_of(kernel), {x})->at(0));
 }
 
 TEST(Quantize, StaticActivationsNeedStatistics) {
@@ -249,11 +311,25 @@ TEST(Statistics, DamagedFilesAreRefusedWithTheirPlace) {
   EXPECT_THAT(problem(R"({"a": {"count": 1, "sum_of_max": {"shape": [1], "values": [1]}}})"),
               HasSubstr("needs either"));
   EXPECT_THAT(problem(R"({"a": {"count": 1, "sum": 3}})"), HasSubstr("unknown field 'sum'"));
+  EXPECT_THAT(problem(R"({"a": {"count": 1, "sum_of_absmax": {"shape": [1], "values": [-1]}}})"),
+              HasSubstr("negative"));
+  EXPECT_THAT(problem(R"({"a": {"count": 1, "sum_of_max": {"shape": [1], "values": [1]},
+                                "sum_of_min": {"shape": [1], "values": [2]}}})"),
+              HasSubstr("is below sum_of_min"));
+}
+
+TEST(Quantize, StatisticsThatAreNotFiniteAreNamed) {
+  const RuleList list = rules(R"([{"weight_qtype": "int8", "act_qtype": "int8", "act_static_scale": true}])");
+  HostTensor x = ramp({4, 8}, 0.31f);
+  x.as<float>()[3] = HUGE_VALF;
+  ReferenceExecutor executor;
+  const auto stats = calibrate(perceptron(), list, batches_of({{x}}), executor);
+  EXPECT_THAT(stats.status().text(), HasSubstr("fc1/dot_general0_lhs: its statistics are NaN or infinite"));
 }
 
 TEST(Statistics, WhatIsWrittenReadsBackExactly) {
   QuantStats stats;
-  stats["fc/dot_general0_lhs"] = {3, {HostTensor::of<float>(ValueType::kF32, {1, 2}, {0.1f, 1e-30f}), {}, {}}};
+  stats["fc/dot_general0_lhs"] = {3, {HostTensor::of<float>(ValueType::kF32, {1, 3}, {0.1f, 1e-30f, -0.0f}), {}, {}}};
   stats["dot_general0_rhs"] = {1,
                                {{},
                                 HostTensor::of<float>(ValueType::kF32, {1}, {-3.f}),

@@ -44,6 +44,7 @@ HostTensor read_npy(const fs::path& file, ValueType type) {
   std::ifstream in(file, std::ios::binary);
   const std::string text((std::istreambuf_iterator<char>(in)), {});
   const auto fail = [&](const char* why) { throw std::runtime_error(file.string() + ": " + why); };
+  if (!in.is_open()) fail("there is no such file");
   if (text.size() < 10 || text.compare(0, 6, "\x93NUMPY") != 0 || text[6] != 1) fail("not a version 1 .npy file");
   const size_t header = static_cast<uint8_t>(text[8]) + 256u * static_cast<uint8_t>(text[9]);
   if (text.size() < 10 + header) fail("truncated");

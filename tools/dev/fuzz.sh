@@ -1,7 +1,7 @@
 # ./dev fuzz [target] [seconds]: feeds damaged inputs to the readers, with clang's libFuzzer and sanitizers.
 #
 #   ./dev fuzz                  every target, 60 seconds each
-#   ./dev fuzz fuzz-json 600    one target for ten minutes
+#   ./dev fuzz json_fuzz 600    one target for ten minutes
 #
 # New inputs that reach new code go to build-fuzz/corpus/TARGET, inputs that fail to build-fuzz/crashes.
 [ -f "$QLATHE_ROOT/tests/fuzz/CMakeLists.txt" ] || die "tests/fuzz/CMakeLists.txt does not exist in this tree: there are no fuzz targets"
@@ -10,7 +10,7 @@ target=${1:-all} seconds=${2:-60}
 run_setup
 dir=$(build_dir fuzz)
 if [ "$target" = all ]; then wanted=qlathe-fuzzers; else wanted=$target; fi
-has_target fuzz "$wanted" || die "no fuzz target '$target'" "tests/fuzz/CMakeLists.txt declares them with qlathe_fuzz_target"
+has_target fuzz "$wanted" || die "no fuzz target '$target'" "the targets are: $(sort "$dir/fuzz-targets.txt" | tr '\n' ' ')(tests/fuzz/CMakeLists.txt declares them)"
 build fuzz "$wanted"
 mapfile -t targets < <(if [ "$target" = all ]; then sort "$dir/fuzz-targets.txt"; else echo "$target"; fi)
 failed=()

@@ -27,7 +27,7 @@ Examples:
   ./dev demo
   ./dev test -R requantize            only the tests whose name matches
   ./dev cases ../shared/golden/qwix/tensor --via cpp
-  ./dev fuzz fuzz-json 60
+  ./dev fuzz json_fuzz 60
 
 Settings (environment): QLATHE_SHARED folder of reference data, QLATHE_JOBS parallel jobs, QLATHE_NO_CCACHE=1.
 TEXT

@@ -1,6 +1,7 @@
 // quantize, dequantize, requantize with stated parameters.
 #include "frontend/formats/spec/builder.h"
 #include "frontend/ir/suggest.h"
+#include "frontend/ops/fixed_point.h"
 #include "frontend/ops/pointwise.h"
 
 namespace qlathe {
@@ -19,15 +20,14 @@ std::optional<ValueType> result_type(SpecNode& node) {
   return std::nullopt;
 }
 
-/// `scale` or `zero_point`: a number, a list along `axis`, or the name of an array. kNone without the field.
-std::optional<TensorId> parameter(SpecNode& node, const std::string& key, bool integer) {
-  const JsonValue* value = node.fields.find(key);
-  if (!value) return kNone;
-  if (value->string()) {
-    auto id = node.builder.constant(*value->string(), node.builder.document.place(*value, node.id, key));
-    if (!id) node.fields.fail();
-    return id;
-  }
+/// Numbers of a field, and the shape that broadcasts them against the node's input.
+struct Numbers {
+  Shape shape;
+  std::vector<double> values;
+};
+
+/// `value`, the field `key`: a number or a list along `axis`.
+std::optional<Numbers> numbers_of(SpecNode& node, const JsonValue* value, const std::string& key, bool integer) {
   std::vector<double> numbers;
   const auto take = [&](const JsonValue& v) {
     const bool good = integer ? v.integer() && std::abs(*v.integer()) <= INT32_MAX : v.number().has_value();
@@ -56,12 +56,26 @@ std::optional<TensorId> parameter(SpecNode& node, const std::string& key, bool i
       return std::nullopt;
     }
   }
-  HostTensor data(integer ? ValueType::kI32 : ValueType::kF32, shape);
-  for (size_t i = 0; i < numbers.size(); ++i) {
+  return Numbers{std::move(shape), std::move(numbers)};
+}
+
+/// `scale` or `zero_point`: a number, a list along `axis`, or the name of an array. kNone without the field.
+std::optional<TensorId> parameter(SpecNode& node, const std::string& key, bool integer) {
+  const JsonValue* value = node.fields.find(key);
+  if (!value) return kNone;
+  if (value->string()) {
+    auto id = node.builder.constant(*value->string(), node.builder.document.place(*value, node.id, key));
+    if (!id) node.fields.fail();
+    return id;
+  }
+  const auto numbers = numbers_of(node, value, key, integer);
+  if (!numbers) return std::nullopt;
+  HostTensor data(integer ? ValueType::kI32 : ValueType::kF32, numbers->shape);
+  for (size_t i = 0; i < numbers->values.size(); ++i) {
     if (integer) {
-      data.set_int(static_cast<int64_t>(i), static_cast<int64_t>(numbers[i]));
+      data.set_int(static_cast<int64_t>(i), static_cast<int64_t>(numbers->values[i]));
     } else {
-      data.as<float>()[i] = static_cast<float>(numbers[i]);
+      data.as<float>()[i] = static_cast<float>(numbers->values[i]);
     }
   }
   return node.constant("." + key, std::move(data));
@@ -89,15 +103,19 @@ void add_steps(SpecNode& node, std::vector<PointwiseStep> steps, std::vector<Ten
 bool read_rounding(SpecNode& node, PointwiseStep& step) {
   const auto text = node.fields.string("rounding");
   if (!text) return true;
-  const auto names = enum_names(Rounding{});
+  std::vector<std::string> names;
+  for (const char* known : enum_names(Rounding{}))
+    names.emplace_back(known);
+  const bool requantize = node.op == "requantize";
+  if (requantize && *text == "float_half_even") return true;
   for (size_t i = 0; i < names.size(); ++i) {
     if (*text == names[i]) {
       step.rounding = static_cast<Rounding>(i);
       return true;
     }
   }
-  node.problem("rounding", "there is no rounding " + in_quotes(*text),
-               did_you_mean(*text, {names.begin(), names.end()}));
+  if (requantize) names.insert(names.end(), {"float_half_even", "fixed_single", "fixed_double"});
+  node.problem("rounding", "there is no rounding " + in_quotes(*text), did_you_mean(*text, names));
   return false;
 }
 
@@ -143,9 +161,80 @@ void read_dequantize(SpecNode& node) {
   add_steps(node, {d}, operands);
 }
 
+/// The real multipliers of a fixed-point requantization: numbers as they stand in the file, not as float32.
+std::optional<Numbers> real_multipliers(SpecNode& node) {
+  const JsonValue* value = node.fields.find("scale");
+  if (!value) {
+    node.problem("scale", "is missing");
+    return std::nullopt;
+  }
+  std::optional<Numbers> out;
+  if (value->string()) {
+    const auto id = node.builder.constant(*value->string(), node.builder.document.place(*value, node.id, "scale"));
+    if (!id) {
+      node.fields.fail();
+      return std::nullopt;
+    }
+    const HostTensor& data = *node.builder.graph[*id].data;
+    if (data.type() != ValueType::kF32) {
+      node.problem("scale", std::string("is ") + name(data.type()) + ", a fixed-point rounding takes float32");
+      return std::nullopt;
+    }
+    const auto floats = data.as<float>();
+    out = Numbers{data.shape(), {floats.begin(), floats.end()}};
+  } else {
+    out = numbers_of(node, value, "scale", false);
+  }
+  if (!node.fields.has("axis")) node.fields.ignore("axis");
+  if (!out) return std::nullopt;
+  for (const double real : out->values) {
+    if (real > 0 && real < 0x1p30) continue;
+    node.problem("scale", "a fixed-point rounding takes numbers above 0 and below 2^30");
+    return std::nullopt;
+  }
+  return out;
+}
+
+/// TFLite's two integer forms: x times a 31-bit multiplier and a power of two, rounded once or twice, plus zero_point.
+void read_fixed_requantize(SpecNode& node, RequantizeMode mode) {
+  const auto type = result_type(node);
+  const auto scale = real_multipliers(node);
+  const auto zero_point = parameter(node, "zero_point", true);
+  PointwiseStep step;
+  step.op = "requantize";
+  step.mode = mode;
+  step.operands = {1, 2};
+  if (const auto lo = node.fields.number("min")) step.lo = *lo;
+  if (const auto hi = node.fields.number("max")) step.hi = *hi;
+  const ValueType from = node.type(0).type;
+  if (from != ValueType::kI32 && from != ValueType::kI64) {
+    node.problem("inputs", std::string("takes int32 or int64, not ") + name(from), "cast it, or use quantize");
+    return node.result(std::nullopt);
+  }
+  if (from == ValueType::kI64 && mode == RequantizeMode::kFixedDouble) {
+    node.problem("rounding", "int64 has the one form fixed_single (of 16-bit activations)");
+    return node.result(std::nullopt);
+  }
+  if (type && !is_integer(*type)) node.problem("type", "fixed-point rounding gives integers");
+  if (!type || !is_integer(*type) || !scale || !zero_point) return node.result(std::nullopt);
+  step.type = *type;
+  FixedPointOperands constants = fixed_point_operands(scale->shape, scale->values);
+  std::vector<TensorId> operands = {node.constant(".multiplier", std::move(constants.multiplier)),
+                                    node.constant(".shift", std::move(constants.shift))};
+  if (zero_point->valid()) {
+    step.operands.push_back(3);
+    operands.push_back(*zero_point);
+  }
+  add_steps(node, {step}, operands);
+}
+
 /// An integer accumulator to a quantized type: float32(x) * scale, rounded, plus zero_point, saturated
-/// (`float_half_even` where the rounding is the default).
+/// (`float_half_even`, or another rounding of the product), or a fixed-point form.
 void read_requantize(SpecNode& node) {
+  const auto rounding = node.fields.string("rounding");
+  for (const RequantizeMode mode : {RequantizeMode::kFixedSingle, RequantizeMode::kFixedDouble}) {
+    if (rounding == enum_names(mode)[static_cast<size_t>(mode)]) return read_fixed_requantize(node, mode);
+  }
   const auto type = result_type(node);
   const auto p = parameters(node);
   if (!type || !p) return node.result(std::nullopt);
