@@ -89,6 +89,16 @@ Expr ContractionBuilder::weight_index(const Expr& channel_and_j, const Expr& ste
 Expr ContractionBuilder::decode_weight(const Expr& stored, const Expr& part, const Expr& block) const {
   Expr value = stored;
   ValueType type = plan_.rhs_type;
+  if (plan_.float_sum && reduction().parts > 1 && is_integer(plan_.rhs_type)) {
+    // The code's bits p.. in the mantissa of 2^(23-p) make the float 2^(23-p) + code, exactly: three instructions.
+    const int bits = plan_.storage.bits;
+    const Expr power = cast<uint32_t>(150 - part * bits) << cast<uint32_t>(23);
+    const Expr mask = cast<uint32_t>((1 << bits) - 1) << cast<uint32_t>(part * bits);
+    const Expr sum = Halide::reinterpret<float>((cast<uint32_t>(stored) & mask) | power);
+    Expr real = sum - (Halide::reinterpret<float>(power) + static_cast<float>(plan_.storage.offset));
+    if (plan_.has_rhs_zp) real = real - cast<float>(zero_point(kRhsZeroPoint, block));
+    return real;
+  }
   if (reduction().parts > 1) {
     const int bits = plan_.storage.bits;
     value = (stored >> cast<uint8_t>(part * bits)) & cast<uint8_t>((1 << bits) - 1);
