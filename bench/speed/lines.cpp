@@ -102,6 +102,12 @@ std::vector<Line> speed_lines() {
   lines.push_back(vector_product("matvec 4096x4096 int4, blocks of 128",
                                  R"([{"weight_qtype": "int4", "act_qtype": "int8", "tile_size": 128}])",
                                  Against::kBandwidth, 0));
+  Line block_int = vector_product(
+      "matvec 4096x4096 int4, block_int 32",
+      R"([{"weight_qtype": "int4", "act_qtype": "int8", "tile_size": 32, "block_int": true}])", Against::kBandwidth, 0);
+  block_int.under = "matvec 4096x4096 int8";
+  block_int.under_share = 0.7;
+  lines.push_back(block_int);
   lines.push_back(
       vector_product("matvec 4096x4096 float x int8", R"([{"weight_qtype": "int8"}])", Against::kWeightOnly, 0.85));
   lines.push_back(

@@ -29,6 +29,8 @@ std::string rule_text(const Rule& rule) {
   if (!rule.qwix) return out + ", " + rule.type;
   out += std::string(", weights ") + (rule.qwix->weight ? rule.qwix->weight->name : "float");
   out += std::string(", activations ") + (rule.qwix->activation ? rule.qwix->activation->name : "float");
+  if (rule.qwix->tile_size) out += ", tile_size " + rule.qwix->tile_size->text();
+  if (rule.qwix->block_int) out += " block_int";
   if (rule.qwix->activation) out += rule.qwix->static_activations ? " static" : " dynamic";
   return out;
 }

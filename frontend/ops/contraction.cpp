@@ -22,7 +22,7 @@ bool may_vary(size_t slot, size_t axis, size_t rank) {
 Result<std::vector<TensorType>> infer(const InferContext& ctx) {
   const auto& attrs = ctx.node.as<ContractionAttrs>();
   const size_t d = attrs.windows.size();
-  QL_ASSIGN(const ValueType value, check_product_types(ctx, attrs.accumulator));
+  QL_ASSIGN(const ValueType value, check_product_types(ctx, attrs.accumulator, true));
   QL_RETURN_IF_ERROR(check_rank(ctx, kLhs, d + 4, "[B, I, spatial.., G, K]"));
   QL_RETURN_IF_ERROR(check_rank(ctx, kRhs, d + 4, "[B, G, N, kernel.., K]"));
   const Shape &lhs = ctx.in(kLhs).shape, &rhs = ctx.in(kRhs).shape;
@@ -55,6 +55,12 @@ Result<std::vector<TensorType>> infer(const InferContext& ctx) {
   Shape full = out;
   full.insert(full.begin(), attrs.blocks);
   QL_RETURN_IF_ERROR(check_parameter_shapes(ctx, full, "[blocks, B, I, out.., G, N]", may_vary));
+  for (size_t slot : {kLhsScale, kRhsScale}) {
+    const size_t other = slot == kLhsScale ? kRhsScale : kLhsScale;
+    if (!ctx.has(slot) || !ctx.has(other) || !is_multiplier(ctx.in(other).type) || ctx.in(slot).shape[0] == 1) continue;
+    return ctx.error(operand_name(ctx.node, slot), "varies along the blocks, which a multiplier is for",
+                     "use extent 1");
+  }
   QL_ASSIGN(const ValueType type, check_steps(ctx, attrs.steps, value, out, kContractionExtra));
   return std::vector<TensorType>{{type, out}};
 }
@@ -115,9 +121,13 @@ void evaluate_as(const EvalContext& ctx) {
   const std::vector<T> lhs_zps = lhs_zp == nullptr ? std::vector<T>{} : widen<T>(*lhs_zp);
   const std::vector<T> rhs_zps = rhs_zp == nullptr ? std::vector<T>{} : widen<T>(*rhs_zp);
 
+  const std::vector<T> lhs_multiplier = multiplier_values<T>(ctx, kLhsScale);
+  const std::vector<T> rhs_multiplier = multiplier_values<T>(ctx, kRhsScale);
+
   // rhs - rhs_zp as [B, G, R, N], so that the inner loop runs over results; its scales as [B, G, blocks, N].
   std::vector<T> matrix(rhs_values.size());
   std::vector<float> matrix_scale(rhs_scale.empty() ? 0 : static_cast<size_t>(B * G * attrs.blocks * N));
+  std::vector<T> matrix_multiplier(rhs_multiplier.empty() ? 0 : static_cast<size_t>(B * G * attrs.blocks * N));
   for (int64_t bg = 0; bg < B * G; bg++) {
     for (int64_t n = 0; n < N; n++) {
       for (int64_t r = 0; r < R; r++) {
@@ -125,29 +135,37 @@ void evaluate_as(const EvalContext& ctx) {
         if (rhs_zp != nullptr) value -= rhs_zps[static_cast<size_t>(rhs_zp_index.rhs_at(r / run, bg / G, bg % G, n))];
         matrix[static_cast<size_t>((bg * R + r) * N + n)] = value;
       }
-      for (int64_t b = 0; b < attrs.blocks && !rhs_scale.empty(); b++) {
-        matrix_scale[static_cast<size_t>((bg * attrs.blocks + b) * N + n)] =
-            rhs_scale[static_cast<size_t>(rhs_scale_index.rhs_at(b, bg / G, bg % G, n))];
+      for (int64_t b = 0; b < attrs.blocks; b++) {
+        const auto to = static_cast<size_t>((bg * attrs.blocks + b) * N + n);
+        const auto from = static_cast<size_t>(rhs_scale_index.rhs_at(b, bg / G, bg % G, n));
+        if (!rhs_scale.empty()) matrix_scale[to] = rhs_scale[from];
+        if (!rhs_multiplier.empty()) matrix_multiplier[to] = rhs_multiplier[from];
       }
     }
   }
 
   const std::vector<int64_t> zp_rows = lhs_zp_index.rows(out), scale_rows = lhs_scale_index.rows(out);
-  RowProduct<T> product({R, N, N, attrs.blocks, attrs.sum_order, attrs.scale_order, has_scales(ctx.node)});
+  RowProduct<T> product({R, N, N, attrs.blocks, attrs.sum_order, attrs.scale_order, has_float_scales(ctx)});
   HostTensor value = value_before_steps(ctx, attrs.accumulator);
   std::vector<T> row(taps.size());
   std::vector<float> row_scale(static_cast<size_t>(attrs.blocks));
+  std::vector<T> row_multiplier(static_cast<size_t>(attrs.blocks));
   for (size_t i = 0; i < rows.size(); i++) {
     for (size_t r = 0; r < taps.size(); r++)
       row[r] = lhs_values[static_cast<size_t>(rows[i] + taps[r])];
     for (int64_t r = 0; r < R && lhs_zp != nullptr; r++)
       row[static_cast<size_t>(r)] -= lhs_zps[static_cast<size_t>(zp_rows[i] + r / run * lhs_zp_index.block())];
-    for (int64_t b = 0; b < attrs.blocks && !lhs_scale.empty(); b++)
-      row_scale[static_cast<size_t>(b)] = lhs_scale[static_cast<size_t>(scale_rows[i] + b * lhs_scale_index.block())];
+    for (int64_t b = 0; b < attrs.blocks; b++) {
+      const auto from = static_cast<size_t>(scale_rows[i] + b * lhs_scale_index.block());
+      if (!lhs_scale.empty()) row_scale[static_cast<size_t>(b)] = lhs_scale[from];
+      if (!lhs_multiplier.empty()) row_multiplier[static_cast<size_t>(b)] = lhs_multiplier[from];
+    }
     const auto index = static_cast<int64_t>(i);
     const int64_t bg = index / (static_cast<int64_t>(rows.size()) / B) * G + index % G;
     product.run(row.data(), matrix.data() + bg * R * N, lhs_scale.empty() ? nullptr : row_scale.data(),
-                rhs_scale.empty() ? nullptr : matrix_scale.data() + bg * attrs.blocks * N, value, index * N);
+                rhs_scale.empty() ? nullptr : matrix_scale.data() + bg * attrs.blocks * N, value, index * N,
+                {lhs_multiplier.empty() ? nullptr : row_multiplier.data(),
+                 rhs_multiplier.empty() ? nullptr : matrix_multiplier.data() + bg * attrs.blocks * N});
   }
   finish(ctx, attrs.steps, value);
 }

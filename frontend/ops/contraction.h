@@ -62,6 +62,13 @@ enum ContractionSlot {
 ///                                                                           multiplication
 ///   out    = steps(v)
 ///
+/// One of the scales may be a multiplier instead: uint8, with an integer accumulator. Then everything up to the last
+/// sum is integer,
+///
+///   v      = sum over b of acc[b] * multiplier[b]                          in `accumulator`, which wraps
+///
+/// and a scale beside it, which has one block, makes float(v) * scale of it.
+///
 /// Zero points and scales have shape [blocks, B', I', o0'.., G', N'] broadcastable to [blocks] + out (extent 1 or full;
 /// lhs ones have N' = 1, rhs ones I' = o' = 1). Codes (float8, float4, nf4) decode to float32. `rhs_zp` absent and the
 /// like mean zero.
@@ -107,9 +114,9 @@ struct DepthwiseAttrs : Attrs<DepthwiseAttrs> {
 /// permuted by `output_permutation` (result axis i is axis output_permutation[i] of these; empty: as is). The sum runs
 /// over the contracted axes in row-major order, the axes as lhs_contracting lists them. Zero points and scales have the
 /// rank of their operand, extent shape / tile per axis (Qwix's scales); where contracted axes have several of them (all
-/// parameters with several agree on the count), the sums run per tile as in `contraction`: tiles in row-major order of
-/// the axes, and within a tile row-major. Several zero points along a contracted axis need a scale. Absent scales leave
-/// the plain accumulator.
+/// parameters with several agree on the count), the sums run per tile as in `contraction`, multipliers included: tiles
+/// in row-major order of the axes, and within a tile row-major. Several zero points along a contracted axis need a
+/// scale. Absent scales leave the plain accumulator.
 struct DotGeneralAttrs : Attrs<DotGeneralAttrs> {
   std::vector<int64_t> lhs_contracting, rhs_contracting, lhs_batch, rhs_batch, output_permutation;
   ValueType accumulator = ValueType::kF32;

@@ -44,7 +44,7 @@ Status check_disjoint(const InferContext& ctx, const char* field, const std::vec
 
 Result<std::vector<TensorType>> infer(const InferContext& ctx) {
   const auto& attrs = ctx.node.as<DotGeneralAttrs>();
-  QL_ASSIGN(const ValueType value, check_product_types(ctx, attrs.accumulator));
+  QL_ASSIGN(const ValueType value, check_product_types(ctx, attrs.accumulator, true));
   QL_RETURN_IF_ERROR(check_paired_axes(ctx, "contracting", attrs.lhs_contracting, attrs.rhs_contracting));
   QL_RETURN_IF_ERROR(check_paired_axes(ctx, "batch", attrs.lhs_batch, attrs.rhs_batch));
   QL_RETURN_IF_ERROR(check_disjoint(ctx, "lhs_batch", attrs.lhs_batch, attrs.lhs_contracting));
@@ -63,6 +63,15 @@ Result<std::vector<TensorType>> infer(const InferContext& ctx) {
   }
   if (axes.blocks != 1 && !has_scales(ctx.node)) {
     return ctx.error("lhs_zero_point", "several zero points along a contracted axis need a scale");
+  }
+  for (size_t slot : {kLhsScale, kRhsScale}) {
+    const size_t other = slot == kLhsScale ? kRhsScale : kLhsScale;
+    if (!ctx.has(slot) || !ctx.has(other) || !is_multiplier(ctx.in(other).type)) continue;
+    for (int64_t axis : slot == kLhsScale ? attrs.lhs_contracting : attrs.rhs_contracting) {
+      if (ctx.in(slot).shape[static_cast<size_t>(axis)] == 1) continue;
+      return ctx.error(operand_name(ctx.node, slot), "varies along a contracted axis, which a multiplier is for",
+                       "use extent 1 there");
+    }
   }
   Shape out = dot_general_shape(attrs, axes, lhs, rhs);
   if (!attrs.output_permutation.empty()) {
@@ -117,14 +126,15 @@ struct Operand {
         free(loop_offsets(axes_of(shape, free_axes))),
         reduction(loop_offsets(reduction_axes(shape, contracting, tiles))) {}
 
-  /// The scale that belongs to each (batch, block, free) element, empty without one.
-  std::vector<float> scales(const EvalContext& ctx, size_t slot, const Shape& shape, int64_t blocks) const {
+  /// The scale or multiplier that belongs to each (batch, block, free) element, empty without one. `values`: all of it.
+  template <class V>
+  std::vector<V> scales(const EvalContext& ctx, size_t slot, const std::vector<V>& values, const Shape& shape,
+                        int64_t blocks) const {
     const HostTensor* tensor = optional_input(ctx, slot);
-    if (tensor == nullptr) return {};
-    const std::vector<float> values = scale_values(ctx, slot);
+    if (values.empty()) return {};
     const BroadcastIndex index(tensor->shape(), shape);
     const size_t run = reduction.size() / static_cast<size_t>(blocks);
-    std::vector<float> out;
+    std::vector<V> out;
     for (int64_t b : batch) {
       for (int64_t block = 0; block < blocks; block++) {
         const int64_t first = reduction[static_cast<size_t>(block) * run];
@@ -150,16 +160,22 @@ void evaluate_as(const EvalContext& ctx) {
   const std::vector<T> x = center<T>(lhs, optional_input(ctx, kLhsZeroPoint));
   const std::vector<T> w = center<T>(rhs, optional_input(ctx, kRhsZeroPoint));
 
-  HostTensor value(has_scales(ctx.node) ? ValueType::kF32 : attrs.accumulator,
+  HostTensor value(has_float_scales(ctx) ? ValueType::kF32 : attrs.accumulator,
                    dot_general_shape(attrs, axes, lhs.shape(), rhs.shape()));
   const size_t M = l.free.size(), N = r.free.size(), R = l.reduction.size();
   if (value.size() > 0) {
     const auto blocks = static_cast<size_t>(axes.blocks);
-    const std::vector<float> lhs_scale = l.scales(ctx, kLhsScale, lhs.shape(), axes.blocks);
-    const std::vector<float> rhs_scale = r.scales(ctx, kRhsScale, rhs.shape(), axes.blocks);
+    const std::vector<float> lhs_scale =
+        l.scales(ctx, kLhsScale, scale_values(ctx, kLhsScale), lhs.shape(), axes.blocks);
+    const std::vector<float> rhs_scale =
+        r.scales(ctx, kRhsScale, scale_values(ctx, kRhsScale), rhs.shape(), axes.blocks);
+    const std::vector<T> lhs_multiplier =
+        l.scales(ctx, kLhsScale, multiplier_values<T>(ctx, kLhsScale), lhs.shape(), axes.blocks);
+    const std::vector<T> rhs_multiplier =
+        r.scales(ctx, kRhsScale, multiplier_values<T>(ctx, kRhsScale), rhs.shape(), axes.blocks);
     RowProduct<T> product({static_cast<int64_t>(R), static_cast<int64_t>(N), static_cast<int64_t>(N), axes.blocks,
-                           attrs.sum_order, attrs.scale_order, has_scales(ctx.node)});
-    std::vector<T> row(R), matrix(R * N);
+                           attrs.sum_order, attrs.scale_order, has_float_scales(ctx)});
+    std::vector<T> row(R), matrix(R * N), row_multiplier(blocks);
     std::vector<float> row_scale(blocks);
     const std::vector<int64_t> from = sums_of(r.reduction, r.free);
     for (size_t b = 0; b < l.batch.size(); b++) {
@@ -170,9 +186,13 @@ void evaluate_as(const EvalContext& ctx) {
           row[i] = x[static_cast<size_t>(l.batch[b] + l.free[m] + l.reduction[i])];
         for (size_t block = 0; block < blocks && !lhs_scale.empty(); block++)
           row_scale[block] = lhs_scale[(b * blocks + block) * M + m];
+        for (size_t block = 0; block < blocks && !lhs_multiplier.empty(); block++)
+          row_multiplier[block] = lhs_multiplier[(b * blocks + block) * M + m];
         product.run(row.data(), matrix.data(), lhs_scale.empty() ? nullptr : row_scale.data(),
                     rhs_scale.empty() ? nullptr : &rhs_scale[b * blocks * N], value,
-                    static_cast<int64_t>((b * M + m) * N));
+                    static_cast<int64_t>((b * M + m) * N),
+                    {lhs_multiplier.empty() ? nullptr : row_multiplier.data(),
+                     rhs_multiplier.empty() ? nullptr : &rhs_multiplier[b * blocks * N]});
       }
     }
   }

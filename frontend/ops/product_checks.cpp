@@ -15,7 +15,7 @@ bool within_int32(ValueType type) { return is_integer(type) && info(type).max <=
 
 bool has_scales(const Node& node) { return present(node, kLhsScale) || present(node, kRhsScale); }
 
-Result<ValueType> check_product_types(const InferContext& ctx, ValueType accumulator) {
+Result<ValueType> check_product_types(const InferContext& ctx, ValueType accumulator, bool multipliers) {
   const bool to_float = accumulator == ValueType::kF32;
   if (!to_float && accumulator != ValueType::kI32 && accumulator != ValueType::kI64) {
     return ctx.error("accumulator", "is " + std::string(name(accumulator)), "use int32, int64 or float32");
@@ -32,12 +32,20 @@ Result<ValueType> check_product_types(const InferContext& ctx, ValueType accumul
     return ctx.error(operand_name(ctx.node, i), "is " + std::string(name(ctx.in(i).type)),
                      "zero points are integers of at most 32 bits, or floats where the accumulator is float32");
   }
+  int multiplier = 0, scale = 0;
   for (size_t i : {kLhsScale, kRhsScale}) {
-    if (!ctx.has(i) || is_arithmetic_float(ctx.in(i).type)) continue;
+    if (!ctx.has(i)) continue;
+    if (is_arithmetic_float(ctx.in(i).type)) {
+      scale++;
+      continue;
+    }
+    if (multipliers && !to_float && is_multiplier(ctx.in(i).type) && multiplier++ == 0) continue;
     return ctx.error(operand_name(ctx.node, i), "is " + std::string(name(ctx.in(i).type)),
-                     "scales are float32, bfloat16 or float16");
+                     multipliers ? "scales are float32, bfloat16 or float16; one of them may be uint8 where the "
+                                   "accumulator is an integer"
+                                 : "scales are float32, bfloat16 or float16");
   }
-  return has_scales(ctx.node) ? ValueType::kF32 : accumulator;
+  return scale > 0 ? ValueType::kF32 : accumulator;
 }
 
 Status check_parameter_shapes(const InferContext& ctx, const Shape& shape, const std::string& layout,

@@ -80,11 +80,34 @@ void RowProduct<T>::block(const T* row, const T* matrix, int64_t index, T* acc) 
 
 template <class T>
 void RowProduct<T>::run(const T* row, const T* matrix, const float* lhs_scale, const float* rhs_scale,
-                        HostTensor& value, int64_t at) {
+                        HostTensor& value, int64_t at, RowMultipliers<T> multipliers) {
+  if (multipliers.lhs != nullptr || multipliers.rhs != nullptr) {
+    if (!form_.has_scales) return run_multiplied(row, matrix, multipliers, value.as<T>().data() + at);
+    total_.resize(static_cast<size_t>(form_.columns));
+    run_multiplied(row, matrix, multipliers, total_.data());
+    float* out = value.as<float>().data() + at;
+    for (int64_t n = 0; n < form_.columns; n++) {
+      out[n] = scaled(to_f32(total_[static_cast<size_t>(n)]), lhs_scale, rhs_scale == nullptr ? nullptr : rhs_scale + n,
+                      form_.scale_order);
+    }
+    return;
+  }
   if (form_.has_scales)
     run_scaled(row, matrix, lhs_scale, rhs_scale, value.as<float>().data() + at);
   else
     block(row, matrix, 0, value.as<T>().data() + at);
+}
+
+template <class T>
+void RowProduct<T>::run_multiplied(const T* row, const T* matrix, RowMultipliers<T> multipliers, T* total) {
+  acc_.resize(static_cast<size_t>(form_.columns));
+  std::fill(total, total + form_.columns, T{});
+  for (int64_t b = 0; b < form_.blocks; b++) {
+    block(row, matrix, b, acc_.data());
+    for (int64_t n = 0; n < form_.columns; n++)
+      total[n] += acc_[static_cast<size_t>(n)] *
+                  (multipliers.lhs != nullptr ? multipliers.lhs[b] : multipliers.rhs[b * form_.columns + n]);
+  }
 }
 
 template <class T>
@@ -103,11 +126,21 @@ void RowProduct<T>::run_scaled(const T* row, const T* matrix, const float* lhs_s
 
 std::vector<float> scale_values(const EvalContext& ctx, size_t slot) {
   const HostTensor* scale = optional_input(ctx, slot);
-  return scale == nullptr ? std::vector<float>{} : to_floats(*scale);
+  return scale == nullptr || is_multiplier(scale->type()) ? std::vector<float>{} : to_floats(*scale);
+}
+
+template <class T>
+std::vector<T> multiplier_values(const EvalContext& ctx, size_t slot) {
+  const HostTensor* multiplier = optional_input(ctx, slot);
+  return multiplier == nullptr || !is_multiplier(multiplier->type()) ? std::vector<T>{} : widen<T>(*multiplier);
+}
+
+bool has_float_scales(const EvalContext& ctx) {
+  return !scale_values(ctx, kLhsScale).empty() || !scale_values(ctx, kRhsScale).empty();
 }
 
 HostTensor value_before_steps(const EvalContext& ctx, ValueType accumulator) {
-  return HostTensor(has_scales(ctx.node) ? ValueType::kF32 : accumulator, ctx.outputs[0]->shape());
+  return HostTensor(has_float_scales(ctx) ? ValueType::kF32 : accumulator, ctx.outputs[0]->shape());
 }
 
 void finish(const EvalContext& ctx, const std::vector<PointwiseStep>& steps, const HostTensor& value) {
@@ -119,6 +152,9 @@ template std::vector<uint64_t> widen<uint64_t>(const HostTensor&);
 template std::vector<float> center<float>(const HostTensor&, const HostTensor*);
 template std::vector<uint32_t> center<uint32_t>(const HostTensor&, const HostTensor*);
 template std::vector<uint64_t> center<uint64_t>(const HostTensor&, const HostTensor*);
+template std::vector<float> multiplier_values<float>(const EvalContext&, size_t);
+template std::vector<uint32_t> multiplier_values<uint32_t>(const EvalContext&, size_t);
+template std::vector<uint64_t> multiplier_values<uint64_t>(const EvalContext&, size_t);
 template class RowProduct<float>;
 template class RowProduct<uint32_t>;
 template class RowProduct<uint64_t>;

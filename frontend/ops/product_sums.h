@@ -50,7 +50,14 @@ struct RowForm {
   int64_t blocks = 1;
   SumOrder sum_order = SumOrder::kSequential;
   ScaleOrder scale_order = ScaleOrder::kLhsFirst;
-  bool has_scales = false;
+  bool has_scales = false;  ///< float ones
+};
+
+/// Integer scales of one row: [blocks] of lhs, or [blocks, columns] of rhs. Either may be null.
+template <class T>
+struct RowMultipliers {
+  const T* lhs = nullptr;
+  const T* rhs = nullptr;
 };
 
 /// Results of one row: columns n of  sum over r of row[r] * matrix[r][n],  in blocks of the reduction.
@@ -59,19 +66,25 @@ class RowProduct {
  public:
   explicit RowProduct(RowForm form) : form_(form) {}
   /// Writes the results to elements at, at + 1, .. of `value`: accumulators, or with has_scales float32 sums.
-  /// lhs_scale [blocks], rhs_scale [blocks, columns], either may be null.
-  void run(const T* row, const T* matrix, const float* lhs_scale, const float* rhs_scale, HostTensor& value,
-           int64_t at);
+  /// lhs_scale [blocks], rhs_scale [blocks, columns], either may be null; with a multiplier they have one block.
+  void run(const T* row, const T* matrix, const float* lhs_scale, const float* rhs_scale, HostTensor& value, int64_t at,
+           RowMultipliers<T> multipliers = {});
 
  private:
   void block(const T* row, const T* matrix, int64_t index, T* acc);
+  void run_multiplied(const T* row, const T* matrix, RowMultipliers<T> multipliers, T* total);
   void run_scaled(const T* row, const T* matrix, const float* lhs_scale, const float* rhs_scale, float* out);
   RowForm form_;
-  std::vector<T> acc_, partials_;
+  std::vector<T> acc_, partials_, total_;
 };
 
-/// A scale as floats at the given elements of its tensor, empty if it is absent.
+/// A scale as floats at the given elements of its tensor, empty if it is absent or a multiplier.
 std::vector<float> scale_values(const EvalContext& ctx, size_t slot);
+/// A multiplier likewise, empty if it is absent or a scale.
+template <class T>
+std::vector<T> multiplier_values(const EvalContext& ctx, size_t slot);
+/// Whether there are float scales.
+bool has_float_scales(const EvalContext& ctx);
 
 inline const HostTensor* optional_input(const EvalContext& ctx, size_t slot) {
   return slot < ctx.inputs.size() ? ctx.inputs[slot] : nullptr;

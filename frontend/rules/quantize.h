@@ -30,6 +30,8 @@ struct OperandReport {
   bool is_static = false;  ///< scale and zero point are constants from statistics
   HowToQuantize how;
   TensorId values, scale, zero_point;  ///< in the quantized graph
+  TensorId multiplier;                 ///< of blocks of a weight under block_int: then the scale is per channel
+  int64_t multiplied_sum = 0;          ///< largest_multiplied_sum of that weight
 };
 
 /// One op that a rule with a weight_qtype took.

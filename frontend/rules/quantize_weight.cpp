@@ -7,8 +7,6 @@
 #include "frontend/rules/quantizer.h"
 
 namespace qlathe {
-namespace {
-
 Status check_finite(const HostTensor& weight, const std::string& name) {
   const std::vector<float> values = to_floats(weight);
   for (size_t i = 0; i < values.size(); ++i) {
@@ -20,6 +18,8 @@ Status check_finite(const HostTensor& weight, const std::string& name) {
   }
   return {};
 }
+
+namespace {
 
 std::string parameters_text(const Shape& shape, bool zero_point) {
   return "a scale of shape " + to_string(shape) + (zero_point ? " with zero points" : " without zero points");

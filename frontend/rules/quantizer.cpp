@@ -158,7 +158,16 @@ Status Quantizer::quantize_node(const Node& node, const OpMatch& match, const Qw
     const TensorId id = node.inputs[side == Side::kLeft ? kLhs : kRhs];
     return operand_axes(node, side, static_cast<int>(from_[id].shape().size()));
   };
-  if (weight) {
+  // Convolutions have no tiles; two activations are tiled as without block_int.
+  const bool block_int = rule.block_int && weight && node.op == "dot_general" && axes(Side::kRight).tiled >= 0;
+  if (block_int) {
+    auto rhs = quantize_block_weight(
+        site, how_to_quantize(axes(Side::kRight), *rule.weight, rule.weight_method, rule.tile_size));
+    if (rhs.ok())
+      report.rhs = std::move(*rhs);
+    else
+      problems.merge(rhs.status());
+  } else if (weight) {
     auto rhs =
         quantize_weight(site, how_to_quantize(axes(Side::kRight), *rule.weight, rule.weight_method, rule.tile_size));
     if (rhs.ok())
@@ -177,9 +186,9 @@ Status Quantizer::quantize_node(const Node& node, const OpMatch& match, const Qw
       problems.merge(rhs.status());
   }
   if (rule.activation) {
-    auto lhs = quantize_activation(
-        site, site.inputs[kLhs], Side::kLeft,
-        how_to_quantize(axes(Side::kLeft), *rule.activation, rule.activation_method, rule.tile_size));
+    auto lhs = quantize_activation(site, site.inputs[kLhs], Side::kLeft,
+                                   how_to_quantize(axes(Side::kLeft), *rule.activation, rule.activation_method,
+                                                   block_int ? std::nullopt : rule.tile_size));
     if (lhs.ok())
       report.lhs = std::move(*lhs);
     else
@@ -191,8 +200,12 @@ Status Quantizer::quantize_node(const Node& node, const OpMatch& match, const Qw
     return operand && can_scale_afterwards(node, side, *operand->how.format, site.builder.shape(operand->values),
                                            site.builder.shape(operand->scale));
   };
-  report.integer_path = afterwards(Side::kLeft, report.lhs) && afterwards(Side::kRight, report.rhs);
-  QL_ASSIGN(report.result, add_product(site, report));
+  report.integer_path = block_int || (afterwards(Side::kLeft, report.lhs) && afterwards(Side::kRight, report.rhs));
+  if (block_int) {
+    QL_ASSIGN(report.result, add_block_product(site, report));
+  } else {
+    QL_ASSIGN(report.result, add_product(site, report));
+  }
   rename_result(report.result, node.outputs[0]);
   out_.ops.push_back(std::move(report));
   return {};

@@ -8,6 +8,9 @@
 
 namespace qlathe {
 
+/// Refuses a weight with NaN or infinite elements.
+Status check_finite(const HostTensor& weight, const std::string& name);
+
 /// The walk over the graph that quantize() and calibrate() share: copies nodes, replaces the ops that rules take.
 class Quantizer {
  public:
@@ -47,11 +50,16 @@ class Quantizer {
   Status quantize_node(const Node& node, const OpMatch& match, const QwixRule& rule);
   Status check_conv(const Site& site) const;
   Result<OperandReport> quantize_weight(Site& site, const HowToQuantize& how);
+  /// The same in blocks that differ by integer multipliers, and its product with integer activations.
+  Result<OperandReport> quantize_block_weight(Site& site, const HowToQuantize& how);
+  Result<TensorId> add_block_product(Site& site, const OpReport& report);
   Result<OperandReport> quantize_activation(Site& site, TensorId x, Side side, const HowToQuantize& how);
   Result<OperandReport> add_weight(const std::string& name, const QuantizedTensor& weight, const HowToQuantize& how);
   /// A weight that the graph has quantized already, behind a dequantize step.
   std::optional<QuantizedTensor> stored_weight(TensorId id, std::string& name) const;
   Result<TensorId> add_product(Site& site, const OpReport& report);
+  /// The scale of one operand of a dot_general in the layout of its result, extent 1 along the other operand's axes.
+  Result<TensorId> scale_of_result(Site& site, Side side, const OpReport& report);
   /// Integer products of bfloat16 and float16 models: scaled after the sum in the model's type.
   Result<TensorId> add_rounded_product(Site& site, const OpReport& report, std::vector<TensorId> inputs);
   Status check_extra_params() const;

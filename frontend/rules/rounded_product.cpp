@@ -29,12 +29,19 @@ Result<TensorId> transpose(NodeBuilder& builder, const std::string& name, Tensor
   return builder.graph().add("transpose", {x}, std::move(attrs), origin);
 }
 
-/// The scale of one operand in the layout of the result of a dot_general, extent 1 along the other operand's free axes.
-Result<TensorId> scale_of_result(NodeBuilder& builder, const std::string& suffix, TensorId scale,
-                                 const DotGeneralAttrs& attrs, Side side, size_t other_free) {
+}  // namespace
+
+Result<TensorId> Quantizer::scale_of_result(Site& site, Side side, const OpReport& report) {
+  NodeBuilder& builder = site.builder;
+  const auto& attrs = site.node.as<DotGeneralAttrs>();
   const bool left = side == Side::kLeft;
   const auto& batch = left ? attrs.lhs_batch : attrs.rhs_batch;
   const auto& contracted = left ? attrs.lhs_contracting : attrs.rhs_contracting;
+  const std::string suffix = left ? "/lhs" : "/rhs";
+  const TensorId scale = left ? report.lhs->scale : report.rhs->scale;
+  const size_t other_free =
+      left ? free_axes(builder.shape(report.rhs->scale).size(), attrs.rhs_batch, attrs.rhs_contracting).size()
+           : free_axes(builder.shape(report.lhs->scale).size(), attrs.lhs_batch, attrs.lhs_contracting).size();
   const Shape shape = builder.shape(scale);
   const std::vector<int64_t> free = free_axes(shape.size(), batch, contracted);
   std::vector<int64_t> order(batch);
@@ -52,23 +59,13 @@ Result<TensorId> scale_of_result(NodeBuilder& builder, const std::string& suffix
   return transpose(builder, builder.named(suffix + ".scale.permuted"), shaped, attrs.output_permutation);
 }
 
-}  // namespace
-
 Result<TensorId> Quantizer::add_rounded_product(Site& site, const OpReport& report, std::vector<TensorId> inputs) {
   const ValueType type = site.builder.type(report.lhs->scale);
   const bool integers = is_integer(report.lhs->how.format->type) && is_integer(report.rhs->how.format->type);
   TensorId scales[2] = {report.lhs->scale, report.rhs->scale};
   if (site.node.op == "dot_general") {
-    const auto& attrs = site.node.as<DotGeneralAttrs>();
-    const auto count = [&](Side side) {
-      const bool left = side == Side::kLeft;
-      return free_axes(site.builder.shape(left ? report.lhs->scale : report.rhs->scale).size(),
-                       left ? attrs.lhs_batch : attrs.rhs_batch, left ? attrs.lhs_contracting : attrs.rhs_contracting)
-          .size();
-    };
-    const size_t left_free = count(Side::kLeft), right_free = count(Side::kRight);
-    QL_ASSIGN(scales[0], scale_of_result(site.builder, "/lhs", scales[0], attrs, Side::kLeft, right_free));
-    QL_ASSIGN(scales[1], scale_of_result(site.builder, "/rhs", scales[1], attrs, Side::kRight, left_free));
+    QL_ASSIGN(scales[0], scale_of_result(site, Side::kLeft, report));
+    QL_ASSIGN(scales[1], scale_of_result(site, Side::kRight, report));
   }
   if (site.node.origin.rule_op == "einsum") std::swap(scales[0], scales[1]);
   inputs[kLhsScale] = inputs[kRhsScale] = kNone;

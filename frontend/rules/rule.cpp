@@ -70,7 +70,32 @@ class RuleReader {
       // Every tensor has at most 64 dimensions; whether the axes exist is known where the rule is applied.
       rule.act_batch_axes = object_.integers("act_batch_axes", -64, 64).value_or(std::vector<int64_t>{0});
     }
+    rule.block_int = object_.boolean("block_int").value_or(false);
+    if (rule.block_int) check_block_int(rule);
     rule_.qwix = std::move(rule);
+  }
+
+  /// What cannot be summed in integers to the end.
+  void check_block_int(const QwixRule& rule) {
+    const auto problem = [&](const std::string& what, const std::string& remedy) {
+      object_.problem("block_int", what, remedy);
+    };
+    if (!object_.has("tile_size")) problem("block_int needs the size of a block", "set tile_size, 32 for example");
+    if (!object_.has("weight_qtype")) {
+      problem("block_int is set, but weights are not quantized", "set weight_qtype, or remove block_int");
+    } else if (rule.weight != nullptr && (!is_integer(rule.weight->type) || !is_signed(rule.weight->type))) {
+      problem(std::string("block_int needs signed integer weights; weight_qtype is ") + rule.weight->name,
+              "use int2 to int8");
+    }
+    if (!object_.has("act_qtype")) {
+      problem("block_int is set, but activations are not quantized", "set act_qtype to int8, or remove block_int");
+    } else if (rule.activation != nullptr && !is_integer(rule.activation->type)) {
+      problem(std::string("block_int needs integer activations; act_qtype is ") + rule.activation->name, "use int8");
+    }
+    if (rule.weight_method.asymmetric() || rule.weight_method.per_tensor()) {
+      problem("block_int needs a symmetric scale for every block of the weights",
+              "set weight_calibration_method to absmax or rms,f");
+    }
   }
 
   const QuantFormat* format(const std::string& key) {

@@ -17,6 +17,7 @@ struct QwixRule {
   const QuantFormat* weight = nullptr;      ///< weight_qtype; null: the rule leaves its ops alone
   const QuantFormat* activation = nullptr;  ///< act_qtype; null: weight-only
   std::optional<TileSize> tile_size;
+  bool block_int = false;           ///< block_int: tiles of a weight differ by integer multipliers (ours)
   bool static_activations = false;  ///< act_static_scale
   CalibrationMethod weight_method;
   CalibrationMethod activation_method;

@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <cstring>
 
+#include "frontend/ops/product_checks.h"
 #include "schedule/lower/contraction_builder.h"
 #include "schedule/lower/requantize_kernel.h"
 
@@ -30,6 +31,12 @@ Result<NodeLowering> ContractionBuilder::build() {
   }
   if (!plan_.initial.empty()) initial_ = channel_constant(plan_.initial, "initial");
   if (!plan_.sums.empty()) sums_ = channel_constant(plan_.sums, "sums");
+  if (plan_.packs_scales) {
+    const int index = static_cast<int>(lowering_.constants.size());
+    lowering_.constants.push_back(*plan_.block_scales);
+    lowering_.constants.back().name = name() + (plan_.multiplied ? ".multipliers" : ".scales");
+    scales_ = operands_.constant(lowering_.constants.back(), index, plan_.multiplied ? "multipliers" : "scales");
+  }
   if (stages_lhs()) define_staged();
   if (plan_.row_sums) define_row_sums();
   define_accumulator();
@@ -68,7 +75,10 @@ void ContractionBuilder::declare_variables() {
 Result<Expr> ContractionBuilder::epilogue() {
   FlightValue value;
   const std::vector<Expr> here = arguments();
-  if (blocked()) {
+  if (plan_.multiplied) {
+    value = multiplied_sum();
+    if (plan_.scaled) value = scaled(value, 0);
+  } else if (blocked()) {
     RDom b(0, i32(reduction().blocks), "b");
     std::vector<Expr> at = here;
     at.push_back(b.x);
@@ -90,6 +100,42 @@ Result<Expr> ContractionBuilder::epilogue() {
                             result_coordinates());
       },
       [&](size_t input, const Expr& index) { return operands_.table(c_.node.inputs[input], index); });
+}
+
+FlightValue ContractionBuilder::multiplied_sum() {
+  const size_t slot = c_.has(kRhsScale) && is_multiplier(c_.in(kRhsScale).type.type) ? kRhsScale : kLhsScale;
+  const Halide::Type type = Halide::Int(plan_.total == ValueType::kI64 ? 64 : 32);
+  const double limit = plan_.total == ValueType::kI64 ? 0x1p63 : 0x1p31;
+  const double bound =
+      std::min(limit, plan_.accumulator_bound * 255 * static_cast<double>(std::max<int64_t>(1, reduction().blocks)));
+  const auto term = [&](const Expr& raw, const Expr& block) {
+    const Expr sum = plan_.folded ? raw : corrected(raw, block);
+    return Halide::cast(type, sum) * Halide::cast(type, operand(slot, block).expr);
+  };
+  const std::vector<Expr> here = arguments();
+  const Expr start = plan_.folded && initial_.defined() ? Halide::cast(type, initial_(channel_index(0)))
+                                                        : Halide::Internal::make_zero(type);
+  if (!blocked()) {
+    const Expr sum = start + term(accumulated(here), 0);
+    return {plan_.folded ? corrected(sum, 0) : sum, plan_.total, bound};
+  }
+  RDom b(0, i32(reduction().blocks), "b");
+  std::vector<Expr> at = here;
+  at.push_back(b.x);
+  blocks_(variables()) = start;
+  blocks_(here) += term(accumulated(at), b.x);
+  block_loop_ = b.x.name();
+  return {plan_.folded ? corrected(blocks_(here), 0) : blocks_(here), plan_.total, bound};
+}
+
+FlightValue ContractionBuilder::packed_scale(const Expr& block) const {
+  const Tensor& tensor = c_.in(kRhsScale);
+  const Expr at = ((slice() * i32(tile().chunks) + here_.chunk) * i32(reduction().blocks) + block) * i32(tile().chunk);
+  FlightValue out = load_value(tensor.type.type, scales_(at + here_.n));
+  const ElementBounds bounds = element_bounds(tensor);
+  out.bound = std::min(out.bound, bounds.bound);
+  out.least = bounds.least;
+  return out;
 }
 
 Result<NodeLowering> ContractionBuilder::finish() {
@@ -130,17 +176,30 @@ std::string ContractionBuilder::key_text() const {
     key += std::to_string(w.kernel) + "/" + std::to_string(w.stride) + "/" + std::to_string(w.dilation) + ",";
   key += std::string(qlathe::name(plan_.lhs_type)) + "*" + qlathe::name(plan_.rhs_type) + "+" +
          qlathe::name(plan_.accumulator) + ";" + tile().text() + ";";
-  const std::vector<int64_t> numbers = {tile().chunk,         tile().chunks,
-                                        reduction().blocks,   reduction().kr,
-                                        reduction().parts,    plan_.lhs_zp,
-                                        plan_.lhs_offset,     plan_.rhs_offset,
-                                        plan_.storage.offset, plan_.storage.fold_zero_point,
-                                        plan_.row_sums,       plan_.has_lhs_zp,
-                                        plan_.has_rhs_zp,     static_cast<int64_t>(attrs_.scale_order),
-                                        plan_.interleaved,    !plan_.initial.empty(),
-                                        !plan_.sums.empty()};
+  const std::vector<int64_t> numbers = {tile().chunk,
+                                        tile().chunks,
+                                        reduction().blocks,
+                                        reduction().kr,
+                                        reduction().parts,
+                                        plan_.lhs_zp,
+                                        plan_.lhs_offset,
+                                        plan_.rhs_offset,
+                                        plan_.storage.offset,
+                                        plan_.storage.fold_zero_point,
+                                        plan_.row_sums,
+                                        plan_.has_lhs_zp,
+                                        plan_.has_rhs_zp,
+                                        static_cast<int64_t>(attrs_.scale_order),
+                                        plan_.interleaved,
+                                        !plan_.initial.empty(),
+                                        !plan_.sums.empty(),
+                                        plan_.multiplied,
+                                        plan_.folded,
+                                        plan_.packs_scales,
+                                        static_cast<int64_t>(plan_.total)};
   for (int64_t v : numbers)
     key += std::to_string(v) + ",";
+  if (plan_.packs_scales) key += to_string(element_bounds(c_.in(kRhsScale))) + ",";
   for (const RowAxis& axis : shape().rows)
     key += std::to_string(axis.extent) + "x";
   return key;

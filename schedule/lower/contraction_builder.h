@@ -102,6 +102,7 @@ class ContractionBuilder {
     return Halide::cast<int32_t>(operand(slot, block).expr);
   }
   FlightValue operand(size_t slot, const Halide::Expr& block) const {
+    if (slot == kRhsScale && plan_.packs_scales) return packed_scale(block);
     static const char* const kNames[] = {"lhs", "rhs", "lhs_zero_point", "rhs_zero_point", "lhs_scale", "rhs_scale"};
     // Blocks are one more axis in front.
     const Shape& full = c_.in(slot).shape();
@@ -113,6 +114,8 @@ class ContractionBuilder {
     at.insert(at.begin(), block);
     return operands_.at(c_.node.inputs[slot], kNames[slot], extents, result, at);
   }
+  /// Element of plan_.block_scales.
+  FlightValue packed_scale(const Halide::Expr& block) const;
   /// ContractionCoordinates over {groups.., G, N}.
   std::vector<Halide::Expr> result_coordinates() const {
     std::vector<Halide::Expr> at(shape().groups.size(), Halide::Expr(0));
@@ -128,7 +131,7 @@ class ContractionBuilder {
   /// Index into [slice][n][blocks].
   Halide::Expr channel_index(const Halide::Expr& block) const {
     Halide::Expr at = slice() * i32(shape().n) + channel();
-    return blocked() ? at * i32(reduction().blocks) + block : at;
+    return blocked() && !plan_.folded ? at * i32(reduction().blocks) + block : at;
   }
 
   void define_row_sums();
@@ -156,11 +159,18 @@ class ContractionBuilder {
 
   void define_accumulator();
 
-  /// The accumulator with the zero points' terms that `initial` could not hold.
+  /// The accumulator (or, folded, the sum of the multiplied blocks) with the zero points' terms that `initial` could
+  /// not hold.
   Halide::Expr corrected(const Halide::Expr& raw, const Halide::Expr& block) const;
 
+  /// The sum of the blocks, each times its multiplier.
+  FlightValue multiplied_sum();
+
   FlightValue scaled(const Halide::Expr& accumulator, const Halide::Expr& block) const {
-    return scale_product(c_, {accumulator, plan_.accumulator, plan_.accumulator_bound}, attrs_.scale_order,
+    return scaled(FlightValue{accumulator, plan_.accumulator, plan_.accumulator_bound}, block);
+  }
+  FlightValue scaled(const FlightValue& accumulator, const Halide::Expr& block) const {
+    return scale_product(c_, accumulator, attrs_.scale_order,
                          [&](size_t slot, const std::string&) { return operand(slot, block); });
   }
 
@@ -190,7 +200,7 @@ class ContractionBuilder {
   std::vector<Halide::Var> row_vars_;
   std::vector<Halide::Var> vars_;  ///< of the result, innermost first
   ContractionCoordinates here_;
-  Halide::ImageParam lhs_, weights_, initial_, sums_;
+  Halide::ImageParam lhs_, weights_, initial_, sums_, scales_;
   Halide::Func accumulator_{"acc"}, blocks_{"sum"}, decoded_{"w"}, staged_{"flipped"}, row_sums_{"row_sums"},
       out_{"out"};
   Loops reduce_;

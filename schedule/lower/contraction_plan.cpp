@@ -4,6 +4,7 @@
 #include <cmath>
 #include <limits>
 
+#include "frontend/ops/product_checks.h"
 #include "schedule/lower/product_epilogue.h"
 
 namespace qlathe {
@@ -59,7 +60,8 @@ std::vector<int64_t> spread_to_channels(const HostTensor& values, const Contract
 
 /// The bias that may start the accumulators: a first step `add` of a constant int32 that varies along channels only.
 const HostTensor* leading_bias(const LoweringContext& c, const ContractionPlan& plan, const ContractionAttrs& attrs) {
-  if (plan.float_sum || plan.scaled || plan.accumulator != ValueType::kI32 || attrs.steps.empty()) return nullptr;
+  if (plan.float_sum || plan.scaled || plan.multiplied || plan.accumulator != ValueType::kI32 || attrs.steps.empty())
+    return nullptr;
   const PointwiseStep& step = attrs.steps[0];
   if (step.op != "add" || step.type != ValueType::kI32) return nullptr;
   const Tensor& bias = c.in(static_cast<size_t>(step.operands[0]));
@@ -147,6 +149,26 @@ Status choose_zero_points(ContractionPlan& plan, std::optional<std::vector<int64
   return {};
 }
 
+/// With weights, multipliers and the activations' zero points known per row at most, the terms of the zero points are
+/// one number a channel: their sum over the blocks, each times its multiplier. False where that is no int32.
+bool fold_multiplier(const ContractionPlan& plan, std::vector<int64_t>& sums) {
+  const LoweringContext& c = *plan.context;
+  if (!plan.multiplied || plan.row_sums || !plan.constant_rhs || !c.has(kRhsScale)) return false;
+  const Tensor& multiplier = c.in(kRhsScale);
+  if (!multiplier.is_constant() || !is_multiplier(multiplier.type.type)) return false;
+  if (plan.has_lhs_zp && c.in(kLhsZeroPoint).shape()[0] > 1) return false;
+  const int64_t blocks = plan.reduction.blocks;
+  const std::vector<int64_t> multipliers = spread_to_channels(*multiplier.data, plan.shape, blocks);
+  std::vector<int64_t> out(sums.size() / static_cast<size_t>(blocks), 0);
+  for (size_t i = 0; i < sums.size(); i++)
+    out[i / static_cast<size_t>(blocks)] += sums[i] * multipliers[i];
+  for (const int64_t sum : out) {
+    if (sum < std::numeric_limits<int32_t>::min() || sum > std::numeric_limits<int32_t>::max()) return false;
+  }
+  sums = std::move(out);
+  return true;
+}
+
 /// Start values that stand for the zero points and the bias (int32 arithmetic wraps).
 void make_initial(ContractionPlan& plan, const HostTensor* bias) {
   const int64_t lhs_zp = plan.lhs_zp + plan.lhs_offset, count = plan.reduction.run * plan.reduction.positions();
@@ -154,10 +176,11 @@ void make_initial(ContractionPlan& plan, const HostTensor* bias) {
   std::vector<int64_t> sums(raw.begin(), raw.end());
   for (int64_t& sum : sums)
     sum += count * plan.rhs_offset;
+  plan.folded = fold_multiplier(plan, sums);
   plan.initial.assign(sums.size(), 0);
   // sum (a - za)(w - zw) = sum a w - za sum w - zw (sum a - count za); the terms with a run-time factor are the
   // kernel's.
-  if (plan.has_lhs_zp || (plan.accumulator == ValueType::kI64 && lhs_zp != 0)) {
+  if (plan.has_lhs_zp || ((plan.folded ? plan.total : plan.accumulator) == ValueType::kI64 && lhs_zp != 0)) {
     for (int64_t sum : sums)
       plan.sums.push_back(static_cast<int32_t>(sum));
   } else {
@@ -184,7 +207,9 @@ void make_initial(ContractionPlan& plan, const HostTensor* bias) {
 void choose_epilogue(ContractionPlan& plan, const ContractionAttrs& attrs, const HostTensor* bias) {
   const LoweringContext& c = *plan.context;
   const ContractionShape& s = plan.shape;
-  if (plan.accumulator != ValueType::kI32 || plan.reduction.blocks > 1 || plan.has_lhs_zp || s.batches > 1) return;
+  if (plan.accumulator != ValueType::kI32 || plan.reduction.blocks > 1 || plan.multiplied || plan.has_lhs_zp ||
+      s.batches > 1)
+    return;
   if (storage_bytes(plan.lhs_type) > 1 || storage_bytes(plan.rhs_type) > 1) return;
   RequantRequest request{&c, s.groups_n, s.n, plan.steps, {}, {}};
   const bool lhs_first = attrs.scale_order == ScaleOrder::kLhsFirst;
@@ -225,7 +250,11 @@ Result<ContractionPlan> plan_contraction(const LoweringContext& c) {
   plan.accumulator = attrs.accumulator;
   plan.float_sum = attrs.accumulator == ValueType::kF32;
   plan.constant_rhs = rhs.is_constant();
-  plan.scaled = c.has(kLhsScale) || c.has(kRhsScale);
+  for (size_t slot : {kLhsScale, kRhsScale}) {
+    if (!c.has(slot)) continue;
+    const bool multiplier = is_multiplier(c.in(slot).type.type);
+    (multiplier ? plan.multiplied : plan.scaled) = true;
+  }
   plan.steps = attrs.steps;
   plan.shape = describe_contraction(lhs.shape(), rhs.shape(), out.shape(), attrs.windows, operand_shapes(c, attrs));
   if (std::max({element_count(lhs.shape()), element_count(rhs.shape()), element_count(out.shape())}) * 4 >
@@ -242,6 +271,12 @@ Result<ContractionPlan> plan_contraction(const LoweringContext& c) {
     reduction.run = plan.shape.reduction / attrs.blocks;
     reduction.decode = !plan.shape.window.empty();
   }
+  plan.total = plan.accumulator;
+  // Blocks of bytes that cannot leave 32 bits, flipped signs and zero points included, are summed there.
+  if (plan.multiplied && plan.accumulator == ValueType::kI64 && byte_integer(plan.lhs_type) &&
+      byte_integer(plan.rhs_type) &&
+      reduction.run * reduction.positions() <= std::numeric_limits<int32_t>::max() / 65025)
+    plan.accumulator = ValueType::kI32;
   choose_operand_storage(plan);
   std::optional<std::vector<int64_t>> rhs_zero_points;
   QL_RETURN_IF_ERROR(choose_zero_points(plan, rhs_zero_points));
@@ -281,6 +316,10 @@ Result<ContractionPlan> plan_contraction(const LoweringContext& c) {
     plan.tile = choose_tile(request);
   }
 
+  plan.packs_scales = reduction.blocks > 1 && plan.constant_rhs && c.has(kRhsScale) && c.in(kRhsScale).is_constant() &&
+                      c.in(kRhsScale).shape()[0] > 1;
+  if (plan.packs_scales)
+    plan.block_scales = pack_block_scales(*c.in(kRhsScale).data, plan.shape, plan.tile, reduction.blocks);
   plan.packed = packed_shape(plan.shape, plan.tile, reduction, plan.storage.type);
   if (!plan.constant_rhs) {
     plan.run_time_sums = !plan.float_sum && (plan.has_lhs_zp || plan.lhs_zp + plan.lhs_offset != 0);

@@ -5,6 +5,7 @@
 #include <vector>
 
 #include "schedule/lower/requantize_choice.h"
+#include "schedule/packing/block_scales.h"
 #include "schedule/packing/contraction_weights.h"
 
 namespace qlathe {
@@ -31,7 +32,12 @@ struct ContractionPlan {
   bool has_rhs_zp = false;  ///< a zero point of rhs is subtracted by the kernel
   int64_t lhs_zp = 0;       ///< constant zero point of lhs where it is one number
   bool row_sums = false;    ///< sums of lhs are needed, for has_rhs_zp or a rhs_offset
-  bool scaled = false;      ///< has scale operands: blocks are added in float32
+  bool scaled = false;      ///< has float scale operands: blocks are added in float32
+  bool multiplied = false;  ///< one of the scales is a multiplier: blocks are added in `total`
+  ValueType total = ValueType::kI32;
+  bool folded = false;        ///< the multiplier is in `initial` and `sums`, which are per channel then
+  bool packs_scales = false;  ///< rhs_scale differs by block: block_scales is read in its place
+  std::optional<PackedConstant> block_scales;
 
   std::vector<PointwiseStep> steps;      ///< without the bias that `initial` swallowed
   std::vector<int32_t> initial;          ///< [slice][n][blocks]: start of each accumulator; empty: 0

@@ -169,7 +169,7 @@ void ContractionBuilder::define_accumulator() {
   std::vector<Var> args = blocked() ? variables_with(block_) : variables();
   std::vector<Expr> exprs(args.begin(), args.end());
   Expr start = Halide::Internal::make_zero(accumulator_type());
-  if (initial_.defined()) start = cast(accumulator_type(), initial_(channel_index(block)));
+  if (initial_.defined() && !plan_.folded) start = cast(accumulator_type(), initial_(channel_index(block)));
   accumulator_(args) = start;
 
   const Expr step = reduction().parts > 1 ? reduce_.s * reduction().parts + reduce_.part : reduce_.s;
@@ -229,7 +229,7 @@ void ContractionBuilder::define_accumulator() {
 
 Expr ContractionBuilder::corrected(const Expr& raw, const Expr& block) const {
   if (plan_.float_sum) return raw;
-  const auto wide = [&](Expr x) { return cast(accumulator_type(), x); };
+  const auto wide = [&](Expr x) { return cast(raw.type(), x); };
   Expr value = raw;
   Expr lhs_zp = i32(plan_.lhs_zp + plan_.lhs_offset);
   if (plan_.has_lhs_zp) lhs_zp = zero_point(kLhsZeroPoint, block) + i32(plan_.lhs_offset);

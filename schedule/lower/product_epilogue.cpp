@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <limits>
 
+#include "frontend/ops/product_checks.h"
+
 namespace qlathe {
 namespace {
 
@@ -34,7 +36,7 @@ FlightValue scale_product(const LoweringContext& context, FlightValue accumulato
   value.type = ValueType::kF32;
   const bool lhs_first = order == ScaleOrder::kLhsFirst;
   for (size_t slot : {lhs_first ? kLhsScale : kRhsScale, lhs_first ? kRhsScale : kLhsScale}) {
-    if (!context.has(slot)) continue;
+    if (!context.has(slot) || is_multiplier(context.in(slot).type.type)) continue;
     const FlightValue scale = to_float(at(slot, slot == kLhsScale ? "lhs_scale" : "rhs_scale"));
     value.expr = value.expr * scale.expr;
     value.bound *= scale.bound;

@@ -55,7 +55,8 @@ ContractionTile choose_tile(const TileRequest& request) {
     if (lanes > request.n || (lanes < 4 && request.n >= 4 && max_lanes >= 4)) continue;
     // Weights that one row streams through: wide rows of a panel keep more lines on their way than a narrow one, whose
     // arithmetic fills the processor's window (float by int8: 4 vectors 1632 us, 8 1232, 16 915).
-    const bool streams = request.rows == 1 && static_cast<double>(request.steps * request.n) * request.bytes_per_step >= 1e6;
+    const bool streams =
+        request.rows == 1 && static_cast<double>(request.steps * request.n) * request.bytes_per_step >= 1e6;
     for (int vectors = 1; vectors * lanes <= request.n && vectors <= (streams ? 16 : 8); vectors++) {
       const auto [chunks, n_tiles] = chunks_for(request.n, int64_t{vectors} * lanes);
       for (int rows = 1; rows <= request.rows && rows <= 16; rows++) {

@@ -83,7 +83,8 @@ class CaseBuilder {
     parameter("lhs_zp", spec_.lhs_zero_point, true, spec_.lhs_type, constant, leading);
     parameter("rhs_zp", spec_.rhs_zero_point, false, spec_.rhs_type, constant, leading);
     parameter("lhs_scale", spec_.lhs_scale, true, ValueType::kF32, false, leading);
-    parameter("rhs_scale", spec_.rhs_scale, false, ValueType::kF32, true, leading);
+    parameter("rhs_scale", spec_.rhs_scale, false, spec_.rhs_multiplier ? ValueType::kU8 : ValueType::kF32, true,
+              leading);
     for (const HostTensor& value : spec_.extra)
       ids_.push_back(add("extra", value, true));
   }

@@ -20,6 +20,7 @@ struct ContractionSpec {
   enum class Operand { kAbsent, kOne, kPerRow, kPerChannel, kPerBlock };
   Operand lhs_zero_point = Operand::kAbsent, rhs_zero_point = Operand::kAbsent;
   Operand lhs_scale = Operand::kAbsent, rhs_scale = Operand::kAbsent;
+  bool rhs_multiplier = false;  ///< rhs_scale is uint8
   bool run_time_zero_points = false;
   bool constant_rhs = true;
   std::vector<PointwiseStep> steps;

@@ -150,6 +150,69 @@ TEST_P(ContractionOn, ScalesPerRowChannelAndBlock) {
   check(specs, GetParam());
 }
 
+TEST_P(ContractionOn, BlocksWithIntegerMultipliers) {
+  std::vector<ContractionSpec> specs;
+  using V = ValueType;
+  for (const V lhs : {V::kI8, V::kU8}) {
+    for (const V rhs : {V::kI4, V::kI2, V::kI8}) {
+      for (const V accumulator : {V::kI32, V::kI64}) {
+        ContractionSpec s = dense(1, 96, 80);
+        s.lhs_type = lhs;
+        s.rhs_type = rhs;
+        s.accumulator = accumulator;
+        s.blocks = 3;
+        s.rhs_multiplier = true;
+        s.rhs_scale = Operand::kPerBlock;
+        s.lhs_scale = Operand::kPerRow;
+        const std::string label = std::string(name(lhs)) + "*" + name(rhs) + " in " + name(accumulator);
+        s.label = "one row " + label;
+        specs.push_back(s);
+        s.spatial = {7};
+        s.lhs_zero_point = Operand::kOne;
+        s.label = "constant zero point " + label;
+        specs.push_back(s);
+        s.lhs_zero_point = Operand::kPerRow;
+        s.run_time_zero_points = true;
+        s.label = "zero points of rows " + label;
+        specs.push_back(s);
+        s.lhs_scale = Operand::kAbsent;
+        s.label = "no scale " + label;
+        specs.push_back(s);
+      }
+    }
+  }
+  ContractionSpec odd = dense(5, 60, 20);
+  odd.lhs_type = V::kI8;
+  odd.rhs_type = V::kI4;
+  odd.blocks = 4;
+  odd.rhs_multiplier = true;
+  odd.rhs_scale = Operand::kPerBlock;
+  odd.label = "blocks of fifteen";
+  specs.push_back(odd);
+  odd.lhs_zero_point = odd.rhs_zero_point = Operand::kPerBlock;
+  odd.lhs_scale = Operand::kPerRow;
+  odd.label = "zero points of blocks on both sides";
+  specs.push_back(odd);
+  ContractionSpec one = dense(3, 64, 48);
+  one.rhs_multiplier = true;
+  one.rhs_scale = Operand::kPerChannel;
+  one.lhs_type = V::kI8;
+  one.label = "a single block";
+  specs.push_back(one);
+  ContractionSpec batched = dense(4, 64, 24);
+  batched.batch = 3;
+  batched.lhs_type = V::kI8;
+  batched.blocks = 2;
+  batched.rhs_multiplier = true;
+  batched.rhs_scale = Operand::kPerBlock;
+  batched.label = "batches";
+  specs.push_back(batched);
+  batched.constant_rhs = false;
+  batched.label = "run-time weights";
+  specs.push_back(batched);
+  check(specs, GetParam());
+}
+
 TEST_P(ContractionOn, FloatSumsInOrder) {
   std::vector<ContractionSpec> specs;
   using V = ValueType;

@@ -72,6 +72,41 @@ TEST(Contraction, BlocksHaveTheirOwnScalesAndZeroPoints) {
   EXPECT_TRUE(same_bits(out, f32({1, 1, 1, 1, 2}, {15 + 250, 3 + 10})));
 }
 
+TEST(Contraction, MultipliersOfBlocksAreIntegersToTheLastSum) {
+  // Two blocks of two: (1 + 2) * 200 + (3 + 4) * 1 and (1 * 1 + 2 * 1) * 3 + (3 * 2 + 4 * 2) * 255.
+  const HostTensor lhs = lhs_of(i8({1, 4}, {1, 2, 3, 4})), rhs = rhs_of(i8({2, 4}, {1, 1, 1, 1, 1, 1, 2, 2}));
+  const HostTensor multiplier = u8({2, 1, 1, 1, 1, 2}, {200, 3, 1, 255});
+  const Operands plain = {lhs, rhs, std::nullopt, std::nullopt, std::nullopt, multiplier};
+  EXPECT_TRUE(same_bits(run_op("contraction", share(dense(2)), plain), i32({1, 1, 1, 1, 2}, {607, 3579})));
+  // A scale beside them multiplies the sum, once.
+  Operands scaled = plain;
+  scaled[4] = f32({1, 1, 1, 1, 1, 1}, {0.1f});
+  EXPECT_TRUE(
+      same_bits(run_op("contraction", share(dense(2)), scaled), f32({1, 1, 1, 1, 2}, {607.0f * 0.1f, 3579.0f * 0.1f})));
+  // Sums wrap in int32 and do not in int64.
+  const HostTensor large = lhs_of(i32({1, 4}, {1 << 24, 0, 1 << 24, 0}));
+  const Operands wrapping = {large, rhs, std::nullopt, std::nullopt, std::nullopt, multiplier};
+  const int64_t exact = (int64_t{3} + 2 * 255) << 24;
+  EXPECT_EQ(run_op("contraction", share(dense(2)), wrapping).int_at(1), static_cast<int32_t>(exact));
+  ContractionAttrs wide = dense(2);
+  wide.accumulator = ValueType::kI64;
+  EXPECT_EQ(run_op("contraction", share(wide), wrapping).int_at(1), exact);
+}
+
+TEST(Contraction, MultipliersAreRefusedWhereSumsAreNoIntegersOrTwoOfThem) {
+  const HostTensor lhs = lhs_of(i8({1, 4}, {1, 2, 3, 4})), rhs = rhs_of(i8({1, 4}, {1, 1, 1, 1}));
+  const HostTensor multiplier = u8({2, 1, 1, 1, 1, 1}, {2, 3});
+  ContractionAttrs real = dense(2);
+  real.accumulator = ValueType::kF32;
+  EXPECT_THAT(error_of("contraction", share(real), {lhs, rhs, std::nullopt, std::nullopt, std::nullopt, multiplier}),
+              HasSubstr("n: rhs_scale: is uint8"));
+  EXPECT_THAT(error_of("contraction", share(dense(2)), {lhs, rhs, std::nullopt, std::nullopt, multiplier, multiplier}),
+              HasSubstr("n: rhs_scale: is uint8"));
+  EXPECT_THAT(error_of("contraction", share(dense(2)),
+                       {lhs, rhs, std::nullopt, std::nullopt, f32({2, 1, 1, 1, 1, 1}, {1, 2}), multiplier}),
+              HasSubstr("n: lhs_scale: varies along the blocks"));
+}
+
 TEST(Contraction, FloatSumIsOneFusedMultiplyAddAfterTheOther) {
   Random random(2);
   const HostTensor a = random_tensor(random, ValueType::kF32, {3, 100});

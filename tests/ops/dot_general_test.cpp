@@ -55,6 +55,17 @@ TEST(DotGeneral, ScalesOfATiledContractedAxisMultiplyPerTile) {
   EXPECT_TRUE(same_bits(out, f32({1, 1}, {30 + 1400})));
 }
 
+TEST(DotGeneral, MultipliersOfATiledContractedAxisMultiplyPerTile) {
+  // Tiles of two: ((1 + 2) * 10 + (3 + 4) * 200) * 0.5
+  const Operands operands = {i8({1, 4}, {1, 2, 3, 4}), i8({4, 1}, {1, 1, 1, 1}), std::nullopt, std::nullopt,
+                             f32({1, 1}, {0.5f}),      u8({2, 1}, {10, 200})};
+  EXPECT_TRUE(same_bits(run_op("dot_general", share(contracting({1}, {0})), operands), f32({1, 1}, {715})));
+  Operands tiled = operands;
+  tiled[4] = f32({1, 2}, {0.5f, 0.5f});
+  EXPECT_THAT(error_of("dot_general", share(contracting({1}, {0})), tiled),
+              HasSubstr("n: lhs_scale: varies along a contracted axis"));
+}
+
 TEST(DotGeneral, ScalesOfATiledFreeAxisRepeat) {
   const HostTensor out =
       run_op("dot_general", share(contracting({1}, {0})),

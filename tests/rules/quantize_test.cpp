@@ -294,6 +294,91 @@ TEST(Quantize, TilesBelow128AreDequantizedFirstAndOthersSummedApart) {
   EXPECT_TRUE(whole->ops[0].integer_path);
 }
 
+TEST(Quantize, BlockIntSumsIntegersToTheEndAndScalesOnce) {
+  const Graph graph = perceptron();
+  const auto quantized =
+      quantize(graph, rules(R"([{"weight_qtype": "int4", "act_qtype": "int8", "tile_size": 2, "block_int": true}])"));
+  ASSERT_TRUE(quantized.ok()) << quantized.status().text();
+  EXPECT_TRUE(verify(quantized->graph).ok()) << verify(quantized->graph).text();
+  ASSERT_EQ(quantized->ops.size(), 2u);
+  const Graph& g = quantized->graph;
+  for (const OpReport& op : quantized->ops) {
+    EXPECT_TRUE(op.integer_path);
+    const Shape& shape = g[op.rhs->values].shape();
+    EXPECT_EQ(g[op.rhs->multiplier].type, (TensorType{ValueType::kU8, {shape[0] / 2, shape[1]}}));
+    EXPECT_EQ(g[op.rhs->scale].shape(), (Shape{1, shape[1]}));
+    EXPECT_EQ(g[op.lhs->scale].shape(), (Shape{4, 1})) << "one scale a row";
+  }
+  // The meaning: x * (q * multiplier) in integers, times the row's scale, times the channel's.
+  const OpReport& op = quantized->ops[0];
+  Graph first = g;
+  first.outputs = {op.result, op.lhs->values, op.lhs->scale};
+  const auto results = run_reference(first, {ramp({4, 8}, 0.31f)});
+  ASSERT_TRUE(results.ok()) << results.status().text();
+  const HostTensor &x = results->at(1), &w = *g[op.rhs->values].data, &m = *g[op.rhs->multiplier].data;
+  for (int64_t row = 0; row < 4; row++) {
+    for (int64_t n = 0; n < 6; n++) {
+      int64_t sum = 0;
+      for (int64_t k = 0; k < 8; k++)
+        sum += x.int_at(row * 8 + k) * w.int_at(k * 6 + n) * m.int_at(k / 2 * 6 + n);
+      const float expected = static_cast<float>(sum) * results->at(2).as<float>()[static_cast<size_t>(row)] *
+                             g[op.rhs->scale].data->as<float>()[static_cast<size_t>(n)];
+      EXPECT_EQ(results->at(0).as<float>()[static_cast<size_t>(row * 6 + n)], expected) << row << ", " << n;
+    }
+  }
+}
+
+TEST(Quantize, BlockIntKeepsResultsCloseToSubChannelScales) {
+  const Graph graph = perceptron();
+  const auto error = [&](const std::string& text) {
+    const auto quantized = quantize(graph, rules(text));
+    EXPECT_TRUE(quantized.ok()) << quantized.status().text();
+    const HostTensor exact = output_of(graph), out = output_of(quantized->graph);
+    double sum = 0;
+    for (size_t i = 0; i < out.as<float>().size(); i++)
+      sum += std::pow(exact.as<float>()[i] - out.as<float>()[i], 2);
+    return std::sqrt(sum);
+  };
+  const double blocks = error(R"([{"weight_qtype": "int4", "act_qtype": "int8", "tile_size": 2, "block_int": true}])");
+  const double scales = error(R"([{"weight_qtype": "int4", "act_qtype": "int8", "tile_size": 2}])");
+  EXPECT_LT(blocks, 1.2 * scales);
+}
+
+TEST(Quantize, BlockIntTakesInt64WhereInt32CouldOverflow) {
+  auto document = parse_json("spec.json", R"({"inputs": [{"name": "x", "shape": [1, 2048]}],
+    "nodes": [{"op": "linear", "id": "y", "module": "fc"}]})");
+  ASSERT_TRUE(document.ok());
+  const auto shared = std::make_shared<const JsonDocument>(std::move(*document));
+  HostTensor ones(ValueType::kF32, {2048, 2});
+  for (float& v : ones.as<float>())
+    v = 1;
+  auto model = read_spec_model(shared, shared->root, MemoryWeights({{"fc/kernel", ones}}), {});
+  ASSERT_TRUE(model.ok()) << model.status().text();
+  // 2048 * 127 * 255 * 128 is above 2^31; of 4 bits 2048 * 7 * 255 * 128 is not.
+  for (const auto& [type, accumulator] : {std::pair("int8", ValueType::kI64), std::pair("int4", ValueType::kI32)}) {
+    const auto quantized =
+        quantize(model->graph, rules(std::string(R"([{"weight_qtype": ")") + type +
+                                     R"(", "act_qtype": "int8", "tile_size": 32, "block_int": true}])"));
+    ASSERT_TRUE(quantized.ok()) << quantized.status().text();
+    for (const Node& node : quantized->graph.nodes) {
+      if (node.op == "dot_general") {
+        EXPECT_EQ(node.as<DotGeneralAttrs>().accumulator, accumulator) << type;
+      }
+    }
+  }
+}
+
+TEST(Quantize, BlockIntOfAGivenWeightIsRefused) {
+  QuantizeOptions options;
+  HowToQuantize how{parse_quant_format("int4").value(), {}, {1}, {{0, TileSize::of(2)}}};
+  options.params["fc1/kernel"] = quantize(ramp({8, 6}, 0.13f), how).value();
+  const auto quantized =
+      quantize(perceptron(),
+               rules(R"([{"weight_qtype": "int4", "act_qtype": "int8", "tile_size": 2, "block_int": true}])"), options);
+  EXPECT_THAT(quantized.status().text(), HasSubstr("fc1/kernel"));
+  EXPECT_THAT(quantized.status().text(), HasSubstr("has no block multipliers"));
+}
+
 TEST(Statistics, DamagedFilesAreRefusedWithTheirPlace) {
   const auto problem = [](const std::string& text) {
     const auto stats = parse_statistics("s.json", text);

@@ -55,6 +55,31 @@ TEST(Rules, TileSizesAreElementsOrFractions) {
   EXPECT_FALSE(one(R"("tile_size": 0)").qwix->tile_size.has_value());
 }
 
+TEST(Rules, BlockIntNeedsBlocksOfSignedIntegersAndIntegerActivations) {
+  const std::string good = R"("weight_qtype": "int4", "act_qtype": "int8", "tile_size": 32, "block_int": true)";
+  EXPECT_TRUE(one(good).qwix->block_int);
+  EXPECT_FALSE(one(R"("weight_qtype": "int4")").qwix->block_int);
+  const std::string text = problems(R"([
+{"weight_qtype": "int4", "act_qtype": "int8", "block_int": true},
+{"weight_qtype": "int4", "tile_size": 32, "block_int": true},
+{"act_qtype": "int8", "tile_size": 32, "block_int": true},
+{"weight_qtype": "nf4", "act_qtype": "int8", "tile_size": 32, "block_int": true},
+{"weight_qtype": "int4", "act_qtype": "float8_e4m3fn", "tile_size": 32, "block_int": true},
+{"weight_qtype": "int4", "act_qtype": "int8", "tile_size": 32, "block_int": true, "weight_calibration_method": "minmax"},
+{"weight_qtype": "int4", "act_qtype": "int8", "tile_size": 32, "block_int": true, "weight_calibration_method": "fixed,1"},
+{"weight_qtype": "int4", "act_qtype": "int8", "tile_size": 32, "block_int": 1},
+{"weight_qtype": "int4", "act_qtype": "int8", "tile_size": 32, "blockint": true}])");
+  EXPECT_THAT(text, HasSubstr("rules[0]: block_int: block_int needs the size of a block; set tile_size"));
+  EXPECT_THAT(text, HasSubstr("rules[1]: block_int: block_int is set, but activations are not quantized"));
+  EXPECT_THAT(text, HasSubstr("rules[2]: block_int: block_int is set, but weights are not quantized"));
+  EXPECT_THAT(text, HasSubstr("rules[3]: block_int: block_int needs signed integer weights; weight_qtype is nf4"));
+  EXPECT_THAT(text, HasSubstr("rules[4]: block_int: block_int needs integer activations"));
+  EXPECT_THAT(text, HasSubstr("rules[5]: block_int: block_int needs a symmetric scale for every block"));
+  EXPECT_THAT(text, HasSubstr("rules[6]: block_int: block_int needs a symmetric scale for every block"));
+  EXPECT_THAT(text, HasSubstr("rules[7]: block_int: expected"));
+  EXPECT_THAT(text, HasSubstr("unknown field 'blockint'; did you mean 'block_int'?"));
+}
+
 TEST(Rules, AnObjectWithTheListWorksToo) {
   const auto list = parse_rules("r", R"({"rules": [{"weight_qtype": "int8"}]})");
   ASSERT_TRUE(list.ok()) << list.status().text();
