@@ -47,7 +47,7 @@ HostTensor stacked(const std::vector<HostTensor>& results, bool batches) {
   Shape shape = results[0].shape();
   shape.insert(shape.begin(), static_cast<int64_t>(results.size()));
   HostTensor out(results[0].type(), shape);
-  for (size_t i = 0; i < results.size(); i++)
+  for (size_t i = 0; i < results.size() && out.byte_size() > 0; i++)
     std::memcpy(out.bytes() + i * results[i].byte_size(), results[i].bytes(), results[i].byte_size());
   return out;
 }

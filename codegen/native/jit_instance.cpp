@@ -67,15 +67,17 @@ Result<std::vector<HostTensor>> JitInstance::run(const std::vector<HostTensor>& 
         Status::user({"", p.inputs[i].name, ""}, "is " + type_text(p.inputs[i].type) + ", not " + type_text(given)));
   }
   if (!problems.ok()) return problems;
+  // Tensors without elements have no memory; their pointers are not read.
+  static uint8_t nothing;
   std::vector<const void*> in;
   for (const HostTensor& tensor : inputs)
-    in.push_back(tensor.bytes());
+    in.push_back(tensor.byte_size() == 0 ? &nothing : tensor.bytes());
   std::vector<HostTensor> outputs;
   std::vector<void*> out;
   for (const ProgramIo& io : p.outputs)
     outputs.emplace_back(io.type.type, io.type.shape);
   for (HostTensor& tensor : outputs)
-    out.push_back(tensor.bytes());
+    out.push_back(tensor.byte_size() == 0 ? &nothing : tensor.bytes());
   QL_RETURN_IF_ERROR(run(in, out, parallel));
   return outputs;
 }

@@ -206,6 +206,16 @@ TEST_F(Cli, NamesCannotLeaveTheCommentsOfEmittedCode) {
   EXPECT_EQ(run("compile long.json --target generic --emit cpp -o long").code, 0);
 }
 
+TEST_F(Cli, TensorsWithoutElementsRun) {
+  write("zero.qir", R"(qlathe_graph 1 "zero" input %x: float32[0, 2]
+      %y = pointwise(%x) {steps = [{op = "relu"}]} output %y)");
+  for (const char* via : {"jit", "reference"}) {
+    const Ran ran = run(std::string("run zero.qir --via ") + via);
+    EXPECT_EQ(ran.code, 0) << via << ": " << ran.err;
+    EXPECT_NE(ran.out.find("y: float32 0x2"), std::string::npos) << ran.out;
+  }
+}
+
 TEST_F(Cli, MoreThreadsThanTheSystemGivesChangeNothing) {
   const Ran one = run("run " + kPerceptron), many = run("run " + kPerceptron + " --threads 100000");
   EXPECT_EQ(many.code, 0) << many.err;
