@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <chrono>
 #include <map>
+#include <optional>
 #include <thread>
 
 #include "api/layers.h"
@@ -22,10 +23,10 @@ double since(Clock::time_point start) { return std::chrono::duration<double>(Clo
 /// A loaded program with memory of its own.
 class Runner {
  public:
-  Runner(std::shared_ptr<const JitProgram> jit, const std::vector<HostTensor>& inputs, const Parallel* parallel)
+  Runner(std::shared_ptr<const JitProgram> jit, const std::vector<HostTensor>& inputs, ThreadPool* pool)
       : jit_(std::move(jit)),
-        parallel_(parallel),
-        arena_(static_cast<size_t>(jit_->arena_bytes(parallel ? parallel->workers : 1)) + 64),
+        pool_(pool),
+        arena_(static_cast<size_t>(jit_->arena_bytes(pool ? pool->workers() : 1)) + 64),
         state_(static_cast<size_t>(jit_->program().state_bytes) + 64) {
     for (const HostTensor& input : inputs)
       inputs_.push_back(input.bytes());
@@ -40,8 +41,11 @@ class Runner {
   /// Seconds of `count` runs, divided by their number.
   double time(int64_t count) {
     const auto start = Clock::now();
-    for (int64_t i = 0; i < count; i++)
-      jit_->run()(inputs_.data(), pointers_.data(), aligned(arena_), aligned(state_), parallel_);
+    for (int64_t i = 0; i < count; i++) {
+      std::optional<ThreadPool::Run> scope;
+      if (pool_ != nullptr) scope.emplace(*pool_);
+      jit_->run()(inputs_.data(), pointers_.data(), aligned(arena_), aligned(state_), pool_ ? &pool_->hook() : nullptr);
+    }
     return since(start) / static_cast<double>(count);
   }
 
@@ -51,7 +55,7 @@ class Runner {
   }
 
   std::shared_ptr<const JitProgram> jit_;
-  const Parallel* parallel_;
+  ThreadPool* pool_;
   std::vector<uint8_t> arena_, state_;
   std::vector<const void*> inputs_;
   std::vector<std::vector<uint8_t>> outputs_;
@@ -112,8 +116,8 @@ Result<BenchReport> bench_model(const Graph& graph, const BenchOptions& options)
 
   const std::vector<HostTensor> inputs = sample_inputs(canonical, 1);
   std::optional<ThreadPool> pool;
-  if (options.threads > 1) pool.emplace(options.threads, worth_waking(program));
-  const Parallel* const parallel = pool ? &pool->hook() : nullptr;
+  if (options.threads > 1 && shares_rows(program)) pool.emplace(options.threads);
+  ThreadPool* const parallel = pool ? &*pool : nullptr;
 
   BenchReport report;
   report.target = target->name;

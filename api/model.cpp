@@ -69,10 +69,7 @@ std::unique_ptr<Instance> Model::instance(int threads) const {
 
 Instance::Instance(std::shared_ptr<const JitProgram> jit, int threads)
     : memory_(std::make_unique<JitInstance>(std::move(jit), threads)) {
-  if (threads > 1) {
-    wake_ = worth_waking(memory_->program());
-    pool_ = std::make_unique<ThreadPool>(threads, wake_);
-  }
+  if (threads > 1 && shares_rows(memory_->program())) pool_ = std::make_unique<ThreadPool>(threads);
 }
 
 Instance::~Instance() = default;
@@ -80,13 +77,15 @@ Instance::~Instance() = default;
 int64_t Instance::arena_bytes() const { return memory_->arena_bytes(); }
 
 Status Instance::run(const std::vector<const void*>& inputs, const std::vector<void*>& outputs) {
-  if (wake_) pool_->wake();
-  return memory_->run(inputs, outputs, pool_ ? &pool_->hook() : nullptr);
+  if (pool_ == nullptr) return memory_->run(inputs, outputs, nullptr);
+  const ThreadPool::Run scope(*pool_);
+  return memory_->run(inputs, outputs, &pool_->hook());
 }
 
 Result<std::vector<HostTensor>> Instance::run(const std::vector<HostTensor>& inputs) {
-  if (wake_) pool_->wake();
-  return memory_->run(inputs, pool_ ? &pool_->hook() : nullptr);
+  if (pool_ == nullptr) return memory_->run(inputs, nullptr);
+  const ThreadPool::Run scope(*pool_);
+  return memory_->run(inputs, &pool_->hook());
 }
 
 void Instance::reset() { memory_->reset(); }

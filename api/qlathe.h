@@ -70,8 +70,7 @@ class Instance {
   friend class Model;
   Instance(std::shared_ptr<const JitProgram> jit, int threads);
   std::unique_ptr<JitInstance> memory_;
-  std::unique_ptr<ThreadPool> pool_;
-  bool wake_ = false;  ///< runs are long enough to wake the pool for
+  std::unique_ptr<ThreadPool> pool_;  ///< null where nothing is worth sharing
 };
 
 /// Bytes that only compare equal for equal inputs: model, rules, options. For provenance lines.

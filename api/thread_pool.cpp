@@ -11,9 +11,11 @@ namespace {
 
 /// Long enough to bridge the gap between two kernels, short enough not to burn a core of an idle program.
 constexpr auto kSpin = std::chrono::microseconds(50);
-/// Waking a thread up costs the caller some microseconds, and it comes fifty later.
-constexpr double kMicrosecondsToWake = 60;
+/// Waking a thread up costs the caller some microseconds, and it comes fifty later. Runs between the two, which may be
+/// those with help and those without of one program, stay with what was decided.
+constexpr auto kLongRun = std::chrono::microseconds(60), kShortRun = std::chrono::microseconds(20);
 
+/// More would only fight over the rows of a kernel.
 constexpr int32_t kMaxWorkers = 1024;
 
 void relax() {
@@ -26,16 +28,25 @@ void relax() {
 
 }  // namespace
 
-bool worth_waking(const Program& program) {
-  // At 300 multiply-accumulates a nanosecond; calls without any by their grain, which is about a microsecond.
-  double microseconds = 0;
-  for (const ProgramCall& call : program.calls)
-    microseconds += std::max(static_cast<double>(call.macs) / 300e3,
-                             static_cast<double>(call.rows) / std::max(call.min_rows_per_task, 1));
-  return microseconds >= kMicrosecondsToWake;
+bool shares_rows(const Program& program) {
+  return std::any_of(program.calls.begin(), program.calls.end(),
+                     [](const ProgramCall& call) { return call.rows >= 2 * std::max(call.min_rows_per_task, 1); });
 }
 
-ThreadPool::ThreadPool(int32_t workers, bool wakes_sleepers) : wakes_sleepers_(wakes_sleepers) {
+ThreadPool::Run::Run(ThreadPool& pool) : pool_(pool), timed_(pool.runs_ < 4 || pool.runs_ % 16 == 0) {
+  pool_.runs_++;
+  if (timed_) start_ = std::chrono::steady_clock::now();
+  if (pool_.wakes_sleepers_) pool_.wake();
+}
+
+ThreadPool::Run::~Run() {
+  if (!timed_) return;
+  const auto took = std::chrono::steady_clock::now() - start_;
+  if (took > kLongRun) pool_.wakes_sleepers_ = true;
+  if (took < kShortRun) pool_.wakes_sleepers_ = false;
+}
+
+ThreadPool::ThreadPool(int32_t workers) {
   workers = std::min(workers, kMaxWorkers);
   for (int32_t w = 1; w < workers; w++) {
     try {

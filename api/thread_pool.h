@@ -1,5 +1,6 @@
 #pragma once
 #include <atomic>
+#include <chrono>
 #include <condition_variable>
 #include <cstdint>
 #include <mutex>
@@ -18,8 +19,7 @@ struct Program;
 /// them awake, then sleep. One run at a time per pool.
 class ThreadPool {
  public:
-  /// Without `wakes_sleepers` only workers that are still awake help: for runs that are over before others would come.
-  explicit ThreadPool(int32_t workers, bool wakes_sleepers = true);
+  explicit ThreadPool(int32_t workers);
   ~ThreadPool();
   ThreadPool(const ThreadPool&) = delete;
   ThreadPool& operator=(const ThreadPool&) = delete;
@@ -27,15 +27,31 @@ class ThreadPool {
   int32_t workers() const { return static_cast<int32_t>(threads_.size()) + 1; }
   /// The hook that the driver calls.
   const Parallel& hook() const { return hook_; }
-  /// Wakes workers that sleep, ahead of a run.
+  /// Wakes workers that sleep.
   void wake();
+
+  /// A run of a program from here to the end of the scope. Workers are woken for long runs only, as far as the runs
+  /// before tell: short ones are over before help would come.
+  class Run {
+   public:
+    explicit Run(ThreadPool& pool);
+    ~Run();
+    Run(const Run&) = delete;
+    Run& operator=(const Run&) = delete;
+
+   private:
+    ThreadPool& pool_;
+    const bool timed_;
+    std::chrono::steady_clock::time_point start_;
+  };
 
  private:
   static void run_rows(void* context, Parallel::Task task, void* argument, int32_t rows, int32_t grain);
   void serve(int32_t worker);
   void take_parts(int32_t worker);
 
-  const bool wakes_sleepers_;
+  bool wakes_sleepers_ = true;
+  uint32_t runs_ = 0;
   Parallel hook_;
   // The call in flight: written while no part of it is open or being computed.
   Parallel::Task task_ = nullptr;
@@ -51,7 +67,7 @@ class ThreadPool {
   std::vector<std::thread> threads_;
 };
 
-/// Whether a run is long enough to wake sleeping workers for, as far as the program's calls tell.
-bool worth_waking(const Program& program);
+/// Whether any call has enough rows to share.
+bool shares_rows(const Program& program);
 
 }  // namespace qlathe

@@ -83,7 +83,7 @@ struct Runner {
       run();
     best = std::min(best, since(start) / static_cast<double>(repeats));
   }
-  /// One sample takes 200 microseconds or one run.
+  /// One sample takes a millisecond or one run: long enough that workers that slept before it do not show.
   void settle() {
     run();
     for (repeats = 1; repeats < (1 << 20); repeats *= 4) {
@@ -91,7 +91,7 @@ struct Runner {
       time();
       if (best * static_cast<double>(repeats) > 50e-6) break;
     }
-    repeats = std::max<int64_t>(1, static_cast<int64_t>(200e-6 / best));
+    repeats = std::max<int64_t>(1, static_cast<int64_t>(1e-3 / best));
     best = 1e9;
   }
 };

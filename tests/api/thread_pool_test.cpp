@@ -4,9 +4,7 @@
 #include <gtest/gtest.h>
 
 #include <chrono>
-
-#include "api/pipeline.h"
-#include "schedule/program.h"
+#include <thread>
 
 namespace qlathe {
 namespace {
@@ -38,22 +36,20 @@ void expect_once(ThreadPool& pool, int32_t rows, int32_t grain) {
 
 TEST(ThreadPoolTest, EveryRowIsComputedOnceInRunsThatFollowEachOther) {
   for (const int workers : {1, 2, 5}) {
-    for (const bool wakes : {false, true}) {
-      ThreadPool pool(workers, wakes);
-      for (int round = 0; round < 2000; round++)
-        expect_once(pool, round % 37, 1 + round % 5);
+    ThreadPool pool(workers);
+    for (int round = 0; round < 4000; round++) {
+      const ThreadPool::Run run(pool);
+      expect_once(pool, round % 37, 1 + round % 5);
     }
   }
 }
 
 TEST(ThreadPoolTest, EveryRowIsComputedOnceWhenWorkersSleep) {
-  for (const bool wakes : {false, true}) {
-    ThreadPool pool(3, wakes);
-    for (int round = 0; round < 20; round++) {
-      std::this_thread::sleep_for(std::chrono::milliseconds(1));
-      if (round % 2 == 0) pool.wake();
-      expect_once(pool, 64, 1);
-    }
+  ThreadPool pool(3);
+  for (int round = 0; round < 40; round++) {
+    std::this_thread::sleep_for(std::chrono::milliseconds(1));
+    const ThreadPool::Run run(pool);
+    expect_once(pool, 64, 1);
   }
 }
 
