@@ -29,3 +29,23 @@ find_package(LLVM 19.1 REQUIRED CONFIG HINTS /usr/lib/llvm-19)
 add_library(qlathe_llvm INTERFACE)
 target_include_directories(qlathe_llvm SYSTEM INTERFACE ${LLVM_INCLUDE_DIRS})
 target_link_libraries(qlathe_llvm INTERFACE LLVM)
+
+# ONNX's schema travels inside its Python package; protobuf's compiler makes C++ of it.
+find_package(Protobuf REQUIRED)
+if(NOT QLATHE_ONNX_PROTO)
+  file(GLOB QLATHE_ONNX_PROTO "${PROJECT_SOURCE_DIR}/.deps/venv/lib/python3*/site-packages/onnx/onnx.proto")
+endif()
+if(NOT QLATHE_ONNX_PROTO)
+  message(FATAL_ERROR "onnx.proto is missing: run ./dev setup, or set QLATHE_ONNX_PROTO to the file of the onnx Python package")
+endif()
+set(onnx_out "${PROJECT_BINARY_DIR}/onnx_schema")
+file(MAKE_DIRECTORY "${onnx_out}")
+# Copied, so that the generated file does not depend on where the package lies.
+add_custom_command(
+  OUTPUT "${onnx_out}/onnx.pb.cc" "${onnx_out}/onnx.pb.h"
+  COMMAND ${CMAKE_COMMAND} -E copy "${QLATHE_ONNX_PROTO}" "${onnx_out}/onnx.proto"
+  COMMAND protobuf::protoc --proto_path=${onnx_out} --cpp_out=${onnx_out} onnx.proto
+  DEPENDS "${QLATHE_ONNX_PROTO}" protobuf::protoc VERBATIM)
+add_library(qlathe_onnx_schema STATIC "${onnx_out}/onnx.pb.cc")
+target_include_directories(qlathe_onnx_schema SYSTEM PUBLIC "${onnx_out}")
+target_link_libraries(qlathe_onnx_schema PUBLIC protobuf::libprotobuf)

@@ -1,0 +1,328 @@
+#include "frontend/formats/onnx/importer.h"
+
+#include <algorithm>
+#include <filesystem>
+
+#include "frontend/ir/suggest.h"
+#include "onnx.pb.h"
+
+namespace qlathe {
+namespace {
+
+constexpr int64_t kOldestOpset = 7;
+constexpr size_t kMaxFoldedBytes = size_t{4} << 30;
+constexpr int kMaxDepth = 16;
+
+bool is_default_domain(const std::string& domain) { return domain.empty() || domain == "ai.onnx"; }
+
+std::string qualified(const onnx::NodeProto& node) {
+  return is_default_domain(node.domain()) ? node.op_type() : node.domain() + ":" + node.op_type();
+}
+
+/// "/encoder/fc1/MatMul" -> "encoder/fc1": what exporters put before the last part is the module's path.
+std::string module_path(const std::string& node_name) {
+  const size_t last = node_name.rfind('/');
+  if (last == std::string::npos) return "";
+  const size_t first = node_name.front() == '/' ? 1 : 0;
+  return last > first ? node_name.substr(first, last - first) : "";
+}
+
+/// The op name that Qwix's rules know the operator by.
+std::string rule_op(const std::string& op) {
+  if (op == "Conv" || op == "ConvTranspose") return "conv_general_dilated";
+  if (op == "MatMul" || op == "Gemm") return "dot_general";
+  return op == "Einsum" ? "einsum" : "";
+}
+
+}  // namespace
+
+OnnxImporter::OnnxImporter(const std::string& path, const onnx::ModelProto& model, const OnnxOptions& options)
+    : tensors(path), path_(path), model_(model), options_(options) {
+  for (const auto& set : model.opset_import())
+    opsets_[is_default_domain(set.domain()) ? "" : set.domain()] = set.version();
+}
+
+void OnnxImporter::note(Diagnostic::Kind kind, const std::string& node, const std::string& field, std::string message,
+                        std::string remedy) {
+  problems.add({kind, {path_, node, field}, std::move(message), std::move(remedy)});
+}
+
+std::optional<TensorId> OnnxImporter::find(const std::string& name) const {
+  for (auto scope = scopes_.rbegin(); scope != scopes_.rend(); ++scope) {
+    if (const auto it = scope->find(name); it != scope->end()) return it->second;
+  }
+  return std::nullopt;
+}
+
+void OnnxImporter::define(const std::string& name, TensorId tensor) {
+  if (!name.empty()) scopes_.back()[name] = tensor;
+}
+
+TensorId OnnxImporter::add_constant(const std::string& name, HostTensor data) {
+  return graph.add_constant(name.empty() ? "constant" : name, std::move(data));
+}
+
+Result<TensorId> OnnxImporter::fold(const std::string& op, const std::vector<TensorId>& operands,
+                                    const std::shared_ptr<const OpAttrs>& attrs, const Origin& origin) {
+  Node node{op, operands, {}, attrs, origin};
+  QL_ASSIGN(const auto types, infer_types(graph, node));
+  const OpDef* def = OpRegistry::find(op);
+  QL_CHECK(types.size() == 1 && def != nullptr && def->evaluate, op);
+  HostTensor out(types[0].type, types[0].shape);
+  EvalContext context{node, {}, {&out}};
+  for (TensorId id : operands)
+    context.inputs.push_back(id.valid() ? graph[id].data.get() : nullptr);
+  def->evaluate(context);
+  folded_bytes_ += out.byte_size();
+  return add_constant(origin.name, std::move(out));
+}
+
+Result<TensorId> OnnxImporter::add(const std::string& op, std::vector<TensorId> operands,
+                                   std::shared_ptr<const OpAttrs> attrs, const Origin& origin) {
+  const bool constant = std::all_of(operands.begin(), operands.end(),
+                                    [&](TensorId id) { return !id.valid() || graph[id].is_constant(); });
+  if (constant && folded_bytes_ < kMaxFoldedBytes) return fold(op, operands, attrs, origin);
+  if (graph.nodes.size() >= kMaxNodes) {
+    return Status::user({path_, origin.name, ""}, "makes the graph larger than " + std::to_string(kMaxNodes) + " nodes",
+                        "the file is damaged, or no model for an embedded compiler");
+  }
+  return graph.add(op, std::move(operands), std::move(attrs), origin);
+}
+
+void OnnxImporter::read_initializers(const onnx::GraphProto& body) {
+  for (const auto& proto : body.initializer()) {
+    auto tensor = tensors.read(proto);
+    if (!tensor.ok()) {
+      problems.merge(tensor.status().at({path_, proto.name(), "initializer"}));
+      define(proto.name(), kNone);
+      continue;
+    }
+    define(proto.name(), add_constant(proto.name(), std::move(*tensor)));
+  }
+  for (const auto& proto : body.sparse_initializer()) {
+    note(Diagnostic::Kind::kUnsupported, proto.values().name(), "sparse_initializer",
+         "sparse tensors are not supported", "store the tensor densely");
+    define(proto.values().name(), kNone);
+  }
+}
+
+std::optional<Shape> OnnxImporter::input_shape(const std::string& name, const void* type_proto) {
+  const auto& type = static_cast<const onnx::TypeProto*>(type_proto)->tensor_type();
+  const auto given = options_.shapes.find(name);
+  const auto rank = static_cast<size_t>(type.shape().dim_size());
+  if (given != options_.shapes.end()) {
+    bool fits = !type.has_shape() || given->second.size() == rank;
+    for (size_t d = 0; fits && type.has_shape() && d < rank; d++) {
+      const auto& dim = type.shape().dim(static_cast<int>(d));
+      fits = !dim.has_dim_value() || dim.dim_value() <= 0 || dim.dim_value() == given->second[d];
+    }
+    if (!fits) {
+      std::string stated;
+      for (const auto& dim : type.shape().dim())
+        stated += (stated.empty() ? "" : "x") + (dim.has_dim_value()       ? std::to_string(dim.dim_value())
+                                                 : dim.dim_param().empty() ? "?"
+                                                                           : dim.dim_param());
+      note(Diagnostic::Kind::kUser, name, "shape",
+           "is bound to " + to_string(given->second) + ", the model states " + stated,
+           "bind the symbolic extents only");
+      return std::nullopt;
+    }
+    return given->second;
+  }
+  if (!type.has_shape()) {
+    note(Diagnostic::Kind::kUser, name, "shape", "the input has no shape", "bind it: --shape " + name + "=1x3x224x224");
+    return std::nullopt;
+  }
+  Shape shape;
+  std::string open, example;
+  for (const auto& dim : type.shape().dim()) {
+    int64_t extent = dim.has_dim_value() ? dim.dim_value() : -1;
+    if (extent < 0 || (extent == 0 && !dim.has_dim_value())) {
+      const auto bound = options_.dimensions.find(dim.dim_param());
+      extent = bound == options_.dimensions.end() ? -1 : bound->second;
+    }
+    if (extent < 0) open += (open.empty() ? "" : ", ") + (dim.dim_param().empty() ? "?" : dim.dim_param());
+    example += (example.empty() ? "" : "x") + std::to_string(extent < 0 ? 1 : extent);
+    shape.push_back(extent);
+  }
+  if (open.empty()) return shape;
+  note(Diagnostic::Kind::kUser, name, "shape", "has symbolic dimensions (" + open + ")",
+       "bind them: --shape " + name + "=" + example);
+  return std::nullopt;
+}
+
+void OnnxImporter::read_inputs() {
+  for (const auto& input : model_.graph().input()) {
+    if (find(input.name())) continue;  // an initializer of the name is its default, which stays
+    define(input.name(), kNone);
+    if (const auto bound = options_.constants.find(input.name()); bound != options_.constants.end()) {
+      define(input.name(), add_constant(input.name(), bound->second));
+      continue;
+    }
+    if (!input.type().has_tensor_type()) {
+      note(Diagnostic::Kind::kUnsupported, input.name(), "type",
+           "is no tensor (sequences, maps and optionals are not supported)", "");
+      continue;
+    }
+    const auto type = onnx_type(input.type().tensor_type().elem_type());
+    if (!type) {
+      note(Diagnostic::Kind::kUnsupported, input.name(), "type",
+           "inputs of " + onnx_type_name(input.type().tensor_type().elem_type()) + " are not supported", "");
+      continue;
+    }
+    const auto shape = input_shape(input.name(), &input.type());
+    if (!shape) continue;
+    if (const Status status = check_shape(*shape); !status.ok()) {
+      Status copy = status;
+      problems.merge(copy.at({path_, input.name(), "shape"}));
+      continue;
+    }
+    define(input.name(), graph.add_input(input.name(), {*type, *shape}));
+  }
+  for (const auto& names : {&options_.shapes}) {
+    for (const auto& [name, shape] : *names) {
+      if (find(name)) continue;
+      std::vector<std::string> known;
+      for (const auto& input : model_.graph().input())
+        known.push_back(input.name());
+      note(Diagnostic::Kind::kUser, name, "--shape", "is no input of the model", did_you_mean(name, known));
+    }
+  }
+}
+
+void OnnxImporter::read_node(const onnx::NodeProto& proto, const std::string& place) {
+  const std::string op = qualified(proto);
+  Origin origin;
+  origin.name = !proto.name().empty() ? proto.name() : proto.output_size() > 0 ? proto.output(0) : proto.op_type();
+  origin.module_path = module_path(origin.name);
+  origin.rule_op = rule_op(op);
+  origin.place = place;
+  for (const std::string& output : proto.output())
+    define(output, kNone);
+  const OnnxOp* known = OnnxOps::find(op);
+  const std::string shown = op + " " + origin.name;
+  if (known == nullptr) {
+    note(Diagnostic::Kind::kUnsupported, shown, "", "the operator " + op + " is not supported",
+         did_you_mean(op, OnnxOps::names()));
+    return;
+  }
+  for (const std::string& input : proto.input()) {
+    if (input.empty()) continue;
+    const auto found = find(input);
+    if (!found) {
+      note(Diagnostic::Kind::kUser, shown, "input", "reads " + in_quotes(input) + ", which no earlier node makes",
+           "nodes must be in the order of their execution, without cycles; export the model again");
+      return;
+    }
+    if (!found->valid()) return;  // its problem was noted where it arose
+  }
+  const std::string domain = is_default_domain(proto.domain()) ? "" : proto.domain();
+  const auto version = opsets_.find(domain);
+  try {
+    OnnxNode node(*this, proto, version == opsets_.end() ? 1 : version->second, origin);
+    known->read(node);
+    if (const auto unread = node.unread_attributes(); !unread.empty()) {
+      std::string names;
+      for (const std::string& name : unread)
+        names += (names.empty() ? "" : ", ") + name;
+      node.unsupported(names, "is not supported here");
+    }
+    if (node.results.size() < static_cast<size_t>(proto.output_size())) {
+      for (int i = static_cast<int>(node.results.size()); i < proto.output_size(); i++) {
+        if (!proto.output(i).empty())
+          node.unsupported("output", "result " + std::to_string(i) + " (" + proto.output(i) + ") is not supported");
+      }
+    }
+    for (size_t i = 0; i < node.results.size() && i < static_cast<size_t>(proto.output_size()); i++)
+      define(proto.output(static_cast<int>(i)), node.results[i]);
+  } catch (const OnnxProblem&) {
+    // Noted; what depends on the node stays undefined.
+  }
+}
+
+void OnnxImporter::read_nodes(const onnx::GraphProto& body, const std::string& where) {
+  for (int i = 0; i < body.node_size() && !problems.full(); i++)
+    read_node(body.node(i), where + "#node " + std::to_string(i));
+}
+
+std::vector<TensorId> OnnxImporter::read_body(const onnx::GraphProto& body, const std::string& where) {
+  if (++depth_ > kMaxDepth) {
+    note(Diagnostic::Kind::kUser, where, "", "subgraphs are nested too deeply", "");
+    --depth_;
+    throw OnnxProblem{};
+  }
+  scopes_.emplace_back();
+  read_initializers(body);
+  read_nodes(body, where);
+  std::vector<TensorId> outputs;
+  for (const auto& output : body.output())
+    outputs.push_back(find(output.name()).value_or(kNone));
+  scopes_.pop_back();
+  --depth_;
+  return outputs;
+}
+
+void OnnxImporter::read_outputs() {
+  std::vector<std::pair<std::string, TensorId>> outputs;
+  for (const auto& output : model_.graph().output()) {
+    const auto found = find(output.name());
+    if (!found) {
+      note(Diagnostic::Kind::kUser, output.name(), "output", "is made by no node", "export the model again");
+      continue;
+    }
+    if (!found->valid()) continue;
+    outputs.emplace_back(output.name(), *found);
+  }
+  if (!problems.ok()) return;
+  if (outputs.empty()) {
+    note(Diagnostic::Kind::kUser, "", "output", "the model has no outputs", "export it again");
+    return;
+  }
+  for (auto& [name, id] : outputs) {
+    // Every output is a tensor of its own, computed by a node, with the name that the file gives it.
+    const bool taken = std::find(graph.outputs.begin(), graph.outputs.end(), id) != graph.outputs.end();
+    if (taken || graph.producer(id) < 0) {
+      auto copy = graph.add("pointwise", {id}, std::make_shared<PointwiseAttrs>(), Origin{name, "", "", path_});
+      if (!copy.ok()) {
+        problems.merge(copy.status());
+        return;
+      }
+      id = *copy;
+    }
+    if (graph[id].name != name) {
+      if (const TensorId other = graph.find(name); other.valid()) graph[other].name += ".inner";
+      graph[id].name = name;
+    }
+    graph.outputs.push_back(id);
+  }
+}
+
+Result<Graph> OnnxImporter::run() {
+  graph.name = model_.graph().name();
+  const auto version = opsets_.find("");
+  if (version != opsets_.end() && version->second < kOldestOpset) {
+    return Status::unsupported(
+        {path_, "", "opset_import"}, "opset " + std::to_string(version->second) + " is not supported",
+        "convert the model to opset " + std::to_string(kOldestOpset) + " or later with onnx.version_converter");
+  }
+  if (model_.functions_size() > 0) {
+    note(Diagnostic::Kind::kUnsupported, model_.functions(0).name(), "functions",
+         "functions of the model are not supported", "inline them with onnx.inliner.inline_local_functions");
+  }
+  scopes_.emplace_back();
+  read_initializers(model_.graph());
+  read_inputs();
+  read_nodes(model_.graph(), std::filesystem::path(path_).filename().string());
+  read_outputs();
+  if (!problems.ok()) return problems;
+  return std::move(graph);
+}
+
+Result<Graph> read_onnx(const std::string& path, const OnnxOptions& options) {
+  QL_ASSIGN(const auto model, load_onnx_model(path));
+  return OnnxImporter(path, *model, options).run();
+}
+
+std::vector<std::string> onnx_op_names() { return OnnxOps::names(); }
+
+}  // namespace qlathe

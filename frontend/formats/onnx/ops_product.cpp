@@ -1,0 +1,440 @@
+// Products: MatMul, Gemm, Einsum, convolutions, and their integer forms.
+#include <algorithm>
+#include <numeric>
+
+#include "frontend/formats/onnx/node.h"
+#include "frontend/formats/onnx/windows.h"
+#include "frontend/ops/movement.h"
+#include "frontend/ops/reduction.h"
+
+namespace qlathe {
+namespace {
+
+/// Steps and extra operands that follow a product's sum.
+struct Epilogue {
+  std::vector<PointwiseStep> steps;
+  std::vector<TensorId> operands;
+};
+
+/// Operands in the slots of ContractionSlot.
+std::vector<TensorId> slots(TensorId lhs, TensorId rhs, TensorId lhs_zero, TensorId rhs_zero,
+                            const Epilogue& epilogue) {
+  std::vector<TensorId> out = {lhs, rhs, lhs_zero, rhs_zero, kNone, kNone};
+  out.insert(out.end(), epilogue.operands.begin(), epilogue.operands.end());
+  while (!out.back().valid())
+    out.pop_back();
+  return out;
+}
+
+TensorId as_float(OnnxNode& node, TensorId x) {
+  const ValueType type = node.type(x).type;
+  if (type == ValueType::kF64) return node.cast(x, ValueType::kF32);
+  if (!is_float(type))
+    node.unsupported(
+        "input", "products of " + std::string(name(type)) + " are not supported; MatMulInteger and ConvInteger are");
+  return x;
+}
+
+/// numpy.matmul: [.., M, K] x [.., K, N], batch axes broadcast, vectors as rows or columns.
+TensorId matmul(OnnxNode& node, TensorId a, TensorId b, ValueType accumulator, TensorId a_zero, TensorId b_zero,
+                const Epilogue& epilogue) {
+  const bool row = node.rank(a) == 1, column = node.rank(b) == 1;
+  if (node.rank(a) == 0 || node.rank(b) == 0) node.problem("input", "a scalar has no product of matrices");
+  if (row) a = node.reshape(a, {1, node.shape(a)[0]});
+  if (column) b = node.reshape(b, {node.shape(b)[0], 1});
+  Shape x = node.shape(a), y = node.shape(b);
+  if (x.back() != y[y.size() - 2])
+    node.problem("input", "the shapes " + to_string(x) + " and " + to_string(y) + " do not multiply");
+  Shape batch_a(x.begin(), x.end() - 2), batch_b(y.begin(), y.end() - 2);
+  auto attrs = std::make_shared<DotGeneralAttrs>();
+  attrs->accumulator = accumulator;
+  attrs->steps = epilogue.steps;
+  // Weights without a batch of their own multiply all rows at once.
+  if (std::all_of(batch_b.begin(), batch_b.end(), [](int64_t e) { return e == 1; }) && y.size() <= x.size()) {
+    b = node.reshape(b, {y[y.size() - 2], y.back()});
+    if (b_zero.valid() && node.rank(b_zero) > 2) b_zero = node.reshape(b_zero, {1, node.shape(b_zero).back()});
+    attrs->lhs_contracting = {static_cast<int64_t>(x.size()) - 1};
+    attrs->rhs_contracting = {0};
+  } else {
+    const Shape batch = node.broadcast_shape(batch_a, batch_b);
+    const auto widen = [&](TensorId t, int64_t rows, int64_t columns) {
+      Shape to = batch;
+      to.insert(to.end(), {rows, columns});
+      return node.broadcast(t, to);
+    };
+    a = widen(a, x[x.size() - 2], x.back());
+    b = widen(b, y[y.size() - 2], y.back());
+    const auto n = static_cast<int64_t>(batch.size());
+    for (int64_t d = 0; d < n; d++) {
+      attrs->lhs_batch.push_back(d);
+      attrs->rhs_batch.push_back(d);
+    }
+    attrs->lhs_contracting = {n + 1};
+    attrs->rhs_contracting = {n};
+    for (TensorId* zero : {&a_zero, &b_zero}) {
+      if (!zero->valid()) continue;
+      Shape padded = node.shape(*zero);
+      while (padded.size() < batch.size() + 2)
+        padded.insert(padded.begin(), 1);
+      *zero = node.reshape(*zero, padded);
+    }
+    x = node.shape(a);
+    y = node.shape(b);
+    x.resize(batch.size());
+    x.insert(x.end(), {node.shape(a)[batch.size()], 0});
+  }
+  TensorId out = node.add("dot_general", slots(a, b, a_zero, b_zero, epilogue), attrs);
+  if (!row && !column) return out;
+  Shape flat = node.shape(out);
+  if (column) flat.pop_back();
+  if (row) flat.erase(flat.end() - (column ? 1 : 2));
+  return node.reshape(out, flat);
+}
+
+void read_matmul(OnnxNode& node) {
+  node.result(matmul(node, as_float(node, node.in(0)), as_float(node, node.in(1)), ValueType::kF32, kNone, kNone, {}));
+}
+
+TensorId transposed(OnnxNode& node, TensorId x, bool yes) {
+  if (node.rank(x) != 2) node.problem("input", "of shape " + to_string(node.shape(x)) + " is no matrix");
+  return yes ? node.transpose(x, {1, 0}) : x;
+}
+
+TensorId scaled(OnnxNode& node, TensorId x, double factor) {
+  return factor == 1 ? x : node.binary("mul", x, node.scalar(node.type(x).type, factor));
+}
+
+/// alpha * A' * B' + beta * C.
+void read_gemm(OnnxNode& node) {
+  TensorId a = transposed(node, as_float(node, node.in(0)), node.integer("transA", 0) != 0);
+  TensorId b = transposed(node, as_float(node, node.in(1)), node.integer("transB", 0) != 0);
+  const double alpha = node.number("alpha", 1), beta = node.number("beta", 1);
+  node.ignore("broadcast");
+  TensorId product = scaled(node, matmul(node, a, b, ValueType::kF32, kNone, kNone, {}), alpha);
+  if (node.has(2) && beta != 0) product = node.binary("add", product, scaled(node, as_float(node, node.in(2)), beta));
+  node.result(product);
+}
+
+/// Sums over an index of one operand alone, so that the rest is a dot_general; repeated indices are refused.
+void read_einsum(OnnxNode& node) {
+  std::string equation = node.string("equation", "");
+  std::erase(equation, ' ');
+  const size_t arrow = equation.find("->");
+  if (equation.find('.') != std::string::npos)
+    node.unsupported("equation", "'" + equation + "' has an ellipsis", "name the axes");
+  const std::string left = equation.substr(0, arrow);
+  std::vector<std::string> terms(1);
+  for (char c : left) {
+    if (c == ',')
+      terms.emplace_back();
+    else
+      terms.back() += c;
+  }
+  if (terms.size() != node.input_count() || terms.size() > 2)
+    node.unsupported("equation", "'" + equation + "': one or two operands are supported");
+  std::string out;
+  if (arrow != std::string::npos) {
+    out = equation.substr(arrow + 2);
+  } else {
+    std::string all = left;
+    std::erase(all, ',');
+    std::sort(all.begin(), all.end());
+    for (char c : all) {
+      if (std::count(all.begin(), all.end(), c) == 1) out += c;
+    }
+  }
+  std::vector<TensorId> x;
+  for (size_t i = 0; i < terms.size(); i++) {
+    std::string& term = terms[i];
+    TensorId t = as_float(node, node.in(i));
+    if (static_cast<int64_t>(term.size()) != node.rank(t))
+      node.problem("equation", "'" + term + "' does not name the axes of " + to_string(node.shape(t)));
+    for (size_t d = 0; d < term.size(); d++) {
+      if (term.find(term[d], d + 1) != std::string::npos)
+        node.unsupported("equation", std::string("the index '") + term[d] + "' is repeated in one operand");
+    }
+    std::vector<int64_t> alone;
+    for (size_t d = 0; d < term.size(); d++) {
+      const bool other = terms.size() == 2 && terms[1 - i].find(term[d]) != std::string::npos;
+      if (!other && out.find(term[d]) == std::string::npos) alone.push_back(static_cast<int64_t>(d));
+    }
+    if (!alone.empty()) {
+      auto attrs = std::make_shared<ReduceAttrs>();
+      attrs->axes = alone;
+      attrs->sum_order = onnx_sum_order(alone, node.rank(t));
+      t = node.add("reduce", {t}, attrs);
+      for (size_t k = alone.size(); k-- > 0;)
+        term.erase(static_cast<size_t>(alone[k]), 1);
+    }
+    x.push_back(t);
+  }
+  const auto permute = [&](TensorId t, const std::string& from) {
+    std::vector<int64_t> permutation;
+    for (char c : out) {
+      const size_t at = from.find(c);
+      if (at == std::string::npos) node.problem("equation", std::string("the index '") + c + "' is in no operand");
+      permutation.push_back(static_cast<int64_t>(at));
+    }
+    return node.transpose(t, permutation);
+  };
+  if (terms.size() == 1) return node.result(permute(x[0], terms[0]));
+  auto attrs = std::make_shared<DotGeneralAttrs>();
+  std::string batch, lhs_free, rhs_free;
+  for (size_t i = 0; i < terms[0].size(); i++) {
+    const char c = terms[0][i];
+    const size_t j = terms[1].find(c);
+    if (j == std::string::npos) {
+      lhs_free += c;
+    } else if (out.find(c) != std::string::npos) {
+      batch += c;
+      attrs->lhs_batch.push_back(static_cast<int64_t>(i));
+      attrs->rhs_batch.push_back(static_cast<int64_t>(j));
+    } else {
+      attrs->lhs_contracting.push_back(static_cast<int64_t>(i));
+      attrs->rhs_contracting.push_back(static_cast<int64_t>(j));
+    }
+  }
+  for (char c : terms[1]) {
+    if (terms[0].find(c) == std::string::npos) rhs_free += c;
+  }
+  node.result(permute(node.add("dot_general", x, attrs), batch + lhs_free + rhs_free));
+}
+
+/// [O, C / groups, k..] to [k.., C / groups, O].
+TensorId kernel_last(OnnxNode& node, TensorId w) {
+  std::vector<int64_t> permutation;
+  for (int64_t d = 2; d < node.rank(w); d++)
+    permutation.push_back(d);
+  permutation.insert(permutation.end(), {1, 0});
+  return node.transpose(w, permutation);
+}
+
+struct ConvOperands {
+  TensorId x, w, x_zero = kNone, w_zero = kNone;
+};
+
+/// A convolution of x [N, C, s..] with w [O, C / groups, k..]; the result is channels-last.
+TensorId conv(OnnxNode& node, const ConvOperands& operands, ValueType accumulator, const Epilogue& epilogue) {
+  const Shape x = node.shape(operands.x), w = node.shape(operands.w);
+  if (w.size() != x.size())
+    node.problem("W", "of shape " + to_string(w) + " does not fit the input of shape " + to_string(x));
+  const std::vector<int64_t> kernel(w.begin() + 2, w.end());
+  if (node.integers("kernel_shape", kernel) != kernel)
+    node.problem("kernel_shape", "disagrees with the weights of shape " + to_string(w));
+  const OnnxWindows windows = onnx_windows(node, x, kernel);
+  auto attrs = std::make_shared<ConvAttrs>();
+  for (const Window& window : windows.windows) {
+    attrs->strides.push_back(window.stride);
+    attrs->kernel_dilation.push_back(window.dilation);
+    attrs->input_dilation.push_back(1);
+  }
+  attrs->pad_lo = windows.pad_lo;
+  attrs->pad_hi = windows.pad_hi;
+  attrs->groups = node.integer("group", 1);
+  attrs->accumulator = accumulator;
+  attrs->steps = epilogue.steps;
+  const int64_t rank = static_cast<int64_t>(x.size());
+  const TensorId x_zero = operands.x_zero.valid() ? onnx_parameter(node, operands.x_zero, rank, rank - 1) : kNone;
+  const TensorId w_zero = operands.w_zero.valid() ? onnx_parameter(node, operands.w_zero, rank, rank - 1) : kNone;
+  return node.add(
+      "conv", slots(node.to_channels_last(operands.x), kernel_last(node, operands.w), x_zero, w_zero, epilogue), attrs);
+}
+
+void read_conv(OnnxNode& node) {
+  TensorId y = conv(node, {as_float(node, node.in(0)), as_float(node, node.in(1))}, ValueType::kF32, {});
+  if (node.has(2)) y = node.binary("add", y, as_float(node, node.in(2)));
+  node.result(node.to_channels_first(y));
+}
+
+/// The input dilated by the strides, the kernel [C, O / groups, k..] flipped.
+void read_conv_transpose(OnnxNode& node) {
+  const TensorId x = as_float(node, node.in(0)), w = as_float(node, node.in(1));
+  const Shape xs = node.shape(x), ws = node.shape(w);
+  if (ws.size() != xs.size() || xs.size() < 3 || xs[1] != ws[0])
+    node.problem("W", "of shape " + to_string(ws) + " does not fit the input of shape " + to_string(xs));
+  const size_t axes = xs.size() - 2;
+  const std::vector<int64_t> kernel(ws.begin() + 2, ws.end());
+  if (node.integers("kernel_shape", kernel) != kernel)
+    node.problem("kernel_shape", "disagrees with the weights of shape " + to_string(ws));
+  const std::string automatic = node.string("auto_pad", "NOTSET");
+  node.ignore("pads");
+  const auto list = [&](const char* name, size_t n, int64_t fallback) {
+    auto out = node.integers(name, std::vector<int64_t>(n, fallback));
+    if (out.size() != n)
+      node.problem(name, "has " + std::to_string(out.size()) + " entries, expected " + std::to_string(n));
+    for (int64_t v : out) {
+      if (v < 0 || v > (int64_t{1} << 30)) node.problem(name, std::to_string(v) + " is out of range");
+    }
+    return out;
+  };
+  const auto strides = list("strides", axes, 1), dilations = list("dilations", axes, 1),
+             extra = list("output_padding", axes, 0);
+  auto pads = list("pads", 2 * axes, 0);
+  std::vector<int64_t> wanted;
+  if (node.has_attribute("output_shape")) wanted = list("output_shape", axes, 0);
+  if (automatic == "SAME_UPPER" || automatic == "SAME_LOWER") {
+    if (wanted.empty()) {
+      for (size_t i = 0; i < axes; i++)
+        wanted.push_back(xs[2 + i] * strides[i]);
+    }
+  } else if (automatic == "VALID") {
+    std::fill(pads.begin(), pads.end(), 0);
+  } else if (automatic != "NOTSET") {
+    node.problem("auto_pad", "'" + automatic + "' is not known");
+  }
+  const int64_t groups = node.integer("group", 1);
+  if (groups < 1 || ws[0] % groups != 0)
+    node.problem("group", std::to_string(groups) + " does not divide the channels");
+  auto attrs = std::make_shared<ConvAttrs>();
+  attrs->groups = groups;
+  for (size_t i = 0; i < axes; i++) {
+    const int64_t reach = (kernel[i] - 1) * dilations[i];
+    if (strides[i] < 1 || dilations[i] < 1) node.problem("strides", "must be at least 1");
+    if (!wanted.empty()) {
+      const int64_t total = std::max<int64_t>(strides[i] * (xs[2 + i] - 1) + extra[i] + reach + 1 - wanted[i], 0);
+      pads[i] = automatic == "SAME_UPPER" ? total / 2 : total - total / 2;
+      pads[i + axes] = total - pads[i];
+    }
+    attrs->strides.push_back(1);
+    attrs->kernel_dilation.push_back(dilations[i]);
+    attrs->input_dilation.push_back(strides[i]);
+    attrs->pad_lo.push_back(reach - pads[i]);
+    attrs->pad_hi.push_back(reach - pads[i + axes] + extra[i]);
+  }
+  // [g * c, o, k..] -> [k.., c, g, o] flipped along k -> [k.., c, g * o].
+  Shape apart = {groups, ws[0] / groups, ws[1]};
+  apart.insert(apart.end(), kernel.begin(), kernel.end());
+  std::vector<int64_t> permutation;
+  for (size_t i = 0; i < axes; i++)
+    permutation.push_back(static_cast<int64_t>(3 + i));
+  permutation.insert(permutation.end(), {1, 0, 2});
+  TensorId k = node.transpose(node.reshape(w, apart), permutation);
+  std::vector<int64_t> start(node.shape(k).size(), 0), step(node.shape(k).size(), 1);
+  for (size_t i = 0; i < axes; i++) {
+    start[i] = kernel[i] - 1;
+    step[i] = kernel[i] == 1 ? 1 : -1;
+  }
+  k = node.slice(k, start, node.shape(k), step);
+  Shape merged = kernel;
+  merged.insert(merged.end(), {ws[0] / groups, groups * ws[1]});
+  k = node.reshape(k, merged);
+  TensorId y = node.add("conv", {node.to_channels_last(x), k}, attrs);
+  if (node.has(2)) y = node.binary("add", y, as_float(node, node.in(2)));
+  node.result(node.to_channels_first(y));
+}
+
+/// Zero points of rows (of a) or columns (of b): a scalar, a vector, or already of the operand's rank.
+TensorId matrix_zero(OnnxNode& node, size_t i, TensorId operand, bool rows) {
+  if (!node.has(i)) return kNone;
+  const TensorId zero = node.in(i);
+  const int64_t rank = std::max<int64_t>(node.rank(operand), 2);
+  if (node.rank(zero) <= 1) return onnx_parameter(node, zero, rank, rows ? rank - 2 : rank - 1);
+  return zero;
+}
+
+void read_matmul_integer(OnnxNode& node) {
+  const TensorId a = node.in(0), b = node.in(1);
+  node.result(matmul(node, a, b, ValueType::kI32, matrix_zero(node, 2, a, true), matrix_zero(node, 3, b, false), {}));
+}
+
+void read_conv_integer(OnnxNode& node) {
+  ConvOperands operands{node.in(0), node.in(1)};
+  if (node.has(2)) operands.x_zero = node.in(2);
+  if (node.has(3)) operands.w_zero = node.in(3);
+  node.result(node.to_channels_first(conv(node, operands, ValueType::kI32, {})));
+}
+
+/// scale a * scale b / scale y in float32, as ONNX Runtime computes it.
+TensorId multiplier(OnnxNode& node, TensorId a, TensorId b, TensorId y) {
+  return node.binary("div", node.binary("mul", a, b), y);
+}
+
+TensorId vector_of(OnnxNode& node, TensorId t) { return node.reshape(t, {element_count(node.shape(t))}); }
+
+TensorId zero_point_or(OnnxNode& node, size_t i, ValueType type) {
+  return node.has(i) ? node.in(i) : node.scalar(type, 0);
+}
+
+void read_qlinear_conv(OnnxNode& node) {
+  const ConvOperands operands{node.in(0), node.in(3), node.in(2), node.in(5)};
+  const TensorId m =
+      multiplier(node, vector_of(node, node.in(1)), vector_of(node, node.in(4)), vector_of(node, node.in(6)));
+  const TensorId zero = vector_of(node, node.in(7));
+  Epilogue epilogue;
+  epilogue.steps = onnx_requantize_steps(node, node.has(8) ? node.in(8) : kNone, m, zero, node.type(zero).type,
+                                         kContractionExtra, epilogue.operands);
+  node.result(node.to_channels_first(conv(node, operands, ValueType::kI32, epilogue)));
+}
+
+/// A scale of rows or columns, as it broadcasts to the product.
+TensorId of_product(OnnxNode& node, TensorId t, bool rows) {
+  const int64_t n = element_count(node.shape(t));
+  if (node.rank(t) > 1) return t;
+  return rows && n > 1 ? node.reshape(t, {n, 1}) : node.reshape(t, {n});
+}
+
+void read_qlinear_matmul(OnnxNode& node) {
+  const TensorId a = node.in(0), b = node.in(3), zero = node.in(7);
+  const TensorId m = multiplier(node, of_product(node, node.in(1), true), of_product(node, node.in(4), false),
+                                of_product(node, node.in(6), false));
+  Epilogue epilogue;
+  epilogue.steps = onnx_requantize_steps(node, kNone, m, of_product(node, zero, false), node.type(zero).type,
+                                         kContractionExtra, epilogue.operands);
+  node.result(
+      matmul(node, a, b, ValueType::kI32, matrix_zero(node, 2, a, true), matrix_zero(node, 5, b, false), epilogue));
+}
+
+/// com.microsoft QGemm: A, scale, zero, B, scale, zero, C (int32), y scale, y zero. Without y's the result is float32.
+void read_qgemm(OnnxNode& node) {
+  const TensorId a = transposed(node, node.in(0), node.integer("transA", 0) != 0);
+  const TensorId b = transposed(node, node.in(3), node.integer("transB", 0) != 0);
+  const double alpha = node.number("alpha", 1);
+  TensorId scale = scaled(node, node.binary("mul", vector_of(node, node.in(1)), vector_of(node, node.in(4))), alpha);
+  const TensorId bias = node.has(6) ? node.in(6) : kNone;
+  Epilogue epilogue;
+  if (node.has(7)) {
+    const TensorId zero = zero_point_or(node, 8, node.type(a).type);
+    epilogue.steps =
+        onnx_requantize_steps(node, bias, node.binary("div", scale, vector_of(node, node.in(7))), vector_of(node, zero),
+                              node.type(zero).type, kContractionExtra, epilogue.operands);
+  } else {
+    const auto operand = [&](TensorId t) {
+      epilogue.operands.push_back(t);
+      return kContractionExtra + static_cast<int64_t>(epilogue.operands.size()) - 1;
+    };
+    if (bias.valid()) epilogue.steps.push_back(onnx_step("add", ValueType::kI32, {operand(bias)}));
+    epilogue.steps.push_back(onnx_step("cast", ValueType::kF32));
+    epilogue.steps.push_back(onnx_step("mul", ValueType::kF32, {operand(scale)}));
+  }
+  node.result(
+      matmul(node, a, b, ValueType::kI32, matrix_zero(node, 2, a, true), matrix_zero(node, 5, b, false), epilogue));
+}
+
+/// com.microsoft MatMulIntegerToFloat: A, B, scales, zero points, bias.
+void read_matmul_integer_to_float(OnnxNode& node) {
+  const TensorId a = node.in(0), b = node.in(1);
+  const TensorId product =
+      matmul(node, a, b, ValueType::kI32, matrix_zero(node, 4, a, true), matrix_zero(node, 5, b, false), {});
+  TensorId y = node.cast(product, ValueType::kF32);
+  y = node.binary("mul", y,
+                  node.binary("mul", of_product(node, node.in(2), true), of_product(node, node.in(3), false)));
+  if (node.has(6)) y = node.binary("add", y, node.in(6));
+  node.result(y);
+}
+
+const OnnxOps::Add kOps({
+    {"MatMul", read_matmul},
+    {"Gemm", read_gemm},
+    {"Einsum", read_einsum},
+    {"Conv", read_conv},
+    {"ConvTranspose", read_conv_transpose},
+    {"MatMulInteger", read_matmul_integer},
+    {"ConvInteger", read_conv_integer},
+    {"QLinearConv", read_qlinear_conv},
+    {"QLinearMatMul", read_qlinear_matmul},
+    {"com.microsoft:QGemm", read_qgemm},
+    {"com.microsoft:MatMulIntegerToFloat", read_matmul_integer_to_float},
+});
+
+}  // namespace
+}  // namespace qlathe

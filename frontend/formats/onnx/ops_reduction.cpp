@@ -1,0 +1,468 @@
+// Pooling, reductions, softmax and normalizations.
+#include <algorithm>
+#include <cmath>
+#include <numeric>
+
+#include "frontend/formats/onnx/node.h"
+#include "frontend/formats/onnx/windows.h"
+#include "frontend/ops/movement.h"
+#include "frontend/ops/reduction.h"
+
+namespace qlathe {
+namespace {
+
+TensorId as_float(OnnxNode& node, TensorId x) {
+  return node.type(x).type == ValueType::kF64 ? node.cast(x, ValueType::kF32) : x;
+}
+
+/// ceil_mode: the last window may begin inside the input or its padding and hang over the end.
+struct PoolWindows {
+  OnnxWindows base;
+  std::vector<int64_t> pad_hi;  ///< with what hangs over
+  std::vector<int64_t> positions;
+};
+
+PoolWindows pool_windows(OnnxNode& node, const Shape& x) {
+  const auto kernel = node.integers("kernel_shape", {});
+  PoolWindows out{onnx_windows(node, x, kernel), {}, {}};
+  const bool ceil = node.integer("ceil_mode", 0) != 0;
+  for (size_t i = 0; i < out.base.windows.size(); i++) {
+    const Window& w = out.base.windows[i];
+    const int64_t reach = (w.kernel - 1) * w.dilation + 1;
+    const int64_t space = out.base.extent[i] + out.base.pad_lo[i] + out.base.pad_hi[i] - reach;
+    if (space < 0) node.problem("kernel_shape", "is larger than the padded input of shape " + to_string(x));
+    int64_t positions = space / w.stride + 1;
+    if (ceil && space % w.stride != 0 && positions * w.stride < out.base.extent[i] + out.base.pad_lo[i]) positions++;
+    out.positions.push_back(positions);
+    out.pad_hi.push_back(
+        std::max((positions - 1) * w.stride + reach - out.base.extent[i] - out.base.pad_lo[i], int64_t{0}));
+  }
+  return out;
+}
+
+std::shared_ptr<PoolAttrs> pool_attrs(const PoolWindows& windows, PoolKind kind) {
+  auto attrs = std::make_shared<PoolAttrs>();
+  attrs->kind = kind;
+  attrs->windows = windows.base.windows;
+  const auto zero = [](int64_t p) { return p == 0; };
+  if (!std::all_of(windows.base.pad_lo.begin(), windows.base.pad_lo.end(), zero) ||
+      !std::all_of(windows.pad_hi.begin(), windows.pad_hi.end(), zero)) {
+    attrs->pad_lo = windows.base.pad_lo;
+    attrs->pad_hi = windows.pad_hi;
+  }
+  return attrs;
+}
+
+void read_max_pool(OnnxNode& node) {
+  node.ignore("storage_order");
+  const TensorId x = as_float(node, node.in(0));
+  const PoolWindows windows = pool_windows(node, node.shape(x));
+  node.result(
+      node.to_channels_first(node.add("pool", {node.to_channels_last(x)}, pool_attrs(windows, PoolKind::kMax))));
+}
+
+/// How many elements each average is of, [1, o0.., 1]; padding counts where the model says so, what hangs over never.
+HostTensor average_factors(const PoolWindows& w, bool include_padding) {
+  Shape shape = {1};
+  std::vector<std::vector<int64_t>> counts;
+  for (size_t i = 0; i < w.positions.size(); i++) {
+    std::vector<int64_t> along;
+    const Window& window = w.base.windows[i];
+    const int64_t lo = include_padding ? -w.base.pad_lo[i] : 0,
+                  hi = w.base.extent[i] + (include_padding ? w.base.pad_hi[i] : 0);
+    for (int64_t o = 0; o < w.positions[i]; o++) {
+      int64_t n = 0;
+      for (int64_t k = 0; k < window.kernel; k++) {
+        const int64_t at = o * window.stride - w.base.pad_lo[i] + k * window.dilation;
+        n += at >= lo && at < hi;
+      }
+      along.push_back(std::max<int64_t>(n, 1));
+    }
+    counts.push_back(along);
+    shape.push_back(w.positions[i]);
+  }
+  shape.push_back(1);
+  HostTensor out(ValueType::kF32, shape);
+  std::vector<size_t> at(counts.size(), 0);
+  bool uniform = true;
+  for (float& f : out.as<float>()) {
+    int64_t n = 1;
+    for (size_t i = 0; i < at.size(); i++)
+      n *= counts[i][at[i]];
+    f = 1.0f / static_cast<float>(n);
+    uniform = uniform && f == out.as<float>()[0];
+    for (size_t i = at.size(); i-- > 0;) {
+      if (++at[i] < counts[i].size()) break;
+      at[i] = 0;
+    }
+  }
+  return uniform && out.size() > 0 ? HostTensor::scalar(out.as<float>()[0]) : out;
+}
+
+/// Sums, then times the reciprocal of the count. Integers (QLinearAveragePool) are dequantized before.
+TensorId average_pool(OnnxNode& node, TensorId x) {
+  const PoolWindows windows = pool_windows(node, node.shape(x));
+  if (std::any_of(windows.positions.begin(), windows.positions.end(), [](int64_t p) { return p > 1 << 20; }))
+    node.problem("kernel_shape", "makes a result that is too large");
+  auto attrs = pool_attrs(windows, PoolKind::kSum);
+  const bool include = node.integer("count_include_pad", 0) != 0;
+  attrs->steps = {onnx_step("mul", node.type(x).type, {1})};
+  const TensorId factor = node.constant(average_factors(windows, include), "factor");
+  return node.to_channels_first(node.add("pool", {node.to_channels_last(x), factor}, attrs));
+}
+
+void read_average_pool(OnnxNode& node) { node.result(average_pool(node, as_float(node, node.in(0)))); }
+
+/// (sum |x|^p)^(1/p) for p of 1 and 2.
+void read_lp_pool(OnnxNode& node) {
+  const TensorId x = as_float(node, node.in(0));
+  const int64_t p = node.integer("p", 2);
+  if (p != 1 && p != 2) node.unsupported("p", std::to_string(p) + " is not supported; 1 and 2 are");
+  const TensorId powers = p == 1 ? node.unary("abs", x) : node.binary("mul", x, x);
+  const TensorId sum = node.to_channels_first(
+      node.add("pool", {node.to_channels_last(powers)}, pool_attrs(pool_windows(node, node.shape(x)), PoolKind::kSum)));
+  node.result(p == 1 ? sum : node.unary("sqrt", sum));
+}
+
+TensorId reduce(OnnxNode& node, TensorId x, ReduceKind kind, const std::vector<int64_t>& axes, bool keep,
+                std::vector<PointwiseStep> steps = {}, std::vector<TensorId> operands = {}) {
+  auto attrs = std::make_shared<ReduceAttrs>();
+  attrs->kind = kind;
+  attrs->axes = axes;
+  attrs->keep_dims = keep;
+  attrs->sum_order = onnx_sum_order(axes, node.rank(x));
+  attrs->steps = std::move(steps);
+  operands.insert(operands.begin(), x);
+  return node.add("reduce", std::move(operands), attrs);
+}
+
+int64_t count_of(OnnxNode& node, TensorId x, const std::vector<int64_t>& axes) {
+  int64_t n = 1;
+  for (int64_t a : axes)
+    n *= node.shape(x)[static_cast<size_t>(a)];
+  return n;
+}
+
+TensorId mean(OnnxNode& node, TensorId x, const std::vector<int64_t>& axes, bool keep) {
+  const int64_t n = count_of(node, x, axes);
+  if (n == 0) node.problem("axes", "there is nothing to take a mean of");
+  return reduce(node, x, ReduceKind::kSum, axes, keep, {onnx_step("mul", node.type(x).type, {1})},
+                {node.scalar(1.0f / static_cast<float>(n))});
+}
+
+/// Channels-last, so that what surrounds it stays so; the result's spatial extents are 1.
+TensorId global_pool(OnnxNode& node, TensorId x, bool maximum) {
+  if (node.rank(x) < 3) node.problem("input", "has no spatial axes");
+  const TensorId last = node.to_channels_last(x);
+  std::vector<int64_t> axes;
+  for (int64_t d = 1; d < node.rank(x) - 1; d++)
+    axes.push_back(d);
+  return node.to_channels_first(maximum ? reduce(node, last, ReduceKind::kMax, axes, true)
+                                        : mean(node, last, axes, true));
+}
+
+void read_global_pool(OnnxNode& node) {
+  node.result(global_pool(node, as_float(node, node.in(0)), node.op() == "GlobalMaxPool"));
+}
+
+struct ReduceOf {
+  std::vector<int64_t> axes;
+  bool keep, nothing;
+};
+/// Axes are an attribute before opset 18 (ReduceSum: 13), then an operand; none means all, or nothing at all.
+ReduceOf reduce_axes(OnnxNode& node, TensorId x) {
+  ReduceOf out{{}, node.integer("keepdims", 1) != 0, false};
+  const bool stated = node.has(1) || node.has_attribute("axes");
+  out.axes = node.has(1) ? node.constant_integers(1, "axes") : node.integers("axes", {});
+  if (out.axes.empty() || !stated) {
+    out.nothing = node.integer("noop_with_empty_axes", 0) != 0;
+    out.axes.resize(static_cast<size_t>(node.rank(x)));
+    std::iota(out.axes.begin(), out.axes.end(), 0);
+  } else {
+    node.ignore("noop_with_empty_axes");
+    out.axes = node.axes(out.axes, node.rank(x));
+  }
+  return out;
+}
+
+void read_reduce(OnnxNode& node) {
+  const std::string op = node.op().substr(6);
+  TensorId x = as_float(node, node.in(0));
+  const ReduceOf how = reduce_axes(node, x);
+  const ValueType type = node.type(x).type;
+  if (op == "L1")
+    x = is_float(type) ? node.unary("abs", x) : node.binary("max", x, node.binary("sub", node.scalar(type, 0), x));
+  if (op == "LogSumExp" && !how.nothing) {
+    const TensorId top = reduce(node, x, ReduceKind::kMax, how.axes, true);
+    const TensorId sum = reduce(node, node.unary("exp", node.binary("sub", x, top)), ReduceKind::kSum, how.axes, true);
+    const TensorId y = node.binary("add", node.unary("log", sum), top);
+    Shape dropped;
+    for (int64_t d = 0; d < node.rank(x); d++) {
+      if (!std::binary_search(how.axes.begin(), how.axes.end(), d))
+        dropped.push_back(node.shape(x)[static_cast<size_t>(d)]);
+    }
+    return node.result(how.keep ? y : node.reshape(y, dropped));
+  }
+  if (op == "L2" || op == "SumSquare") x = node.binary("mul", x, x);
+  TensorId y = x;
+  if (!how.nothing) {
+    if (op == "Mean") {
+      y = is_float(type) ? mean(node, x, how.axes, how.keep) : kNone;
+      if (!y.valid())
+        node.unsupported("input", "means of " + std::string(name(type)) + " are not supported", "cast to float32");
+    } else {
+      const ReduceKind kind = op == "Max"    ? ReduceKind::kMax
+                              : op == "Min"  ? ReduceKind::kMin
+                              : op == "Prod" ? ReduceKind::kProduct
+                                             : ReduceKind::kSum;
+      y = reduce(node, x, kind, how.axes, how.keep);
+      if (node.type(y).type != type) y = node.cast(y, type);
+    }
+  }
+  if (op == "L2") y = node.unary("sqrt", y);
+  if (op == "LogSum" || op == "LogSumExp") y = node.unary("log", op == "LogSumExp" ? node.unary("exp", y) : y);
+  node.result(y);
+}
+
+/// Before opset 13 over all axes from `axis` on, as one.
+TensorId softmax_along(OnnxNode& node, TensorId x, int64_t axis, bool flat, bool log) {
+  auto attrs = std::make_shared<SoftmaxAttrs>();
+  attrs->log = log;
+  const int64_t rank = node.rank(x);
+  if (const ValueType type = node.type(x).type; type != ValueType::kF32) attrs->steps = {onnx_step("cast", type)};
+  if (!flat || axis == rank - 1)
+    return node.last_to_axis(node.add("softmax", {node.axis_to_last(x, axis)}, attrs), axis);
+  const Shape s = node.shape(x);
+  const int64_t rows = std::accumulate(s.begin(), s.begin() + axis, int64_t{1}, std::multiplies<>());
+  const TensorId y =
+      node.add("softmax", {node.reshape(x, {rows, element_count(s) / std::max<int64_t>(rows, 1)})}, attrs);
+  return node.reshape(y, s);
+}
+
+void read_softmax(OnnxNode& node) {
+  const TensorId x = as_float(node, node.in(0));
+  if (node.rank(x) == 0) node.problem("input", "is a scalar");
+  const bool flat = node.opset < 13;
+  const int64_t axis = node.axis(node.integer("axis", flat ? 1 : -1), node.rank(x));
+  node.result(softmax_along(node, x, axis, flat, node.op() == "LogSoftmax"));
+}
+
+TensorId layer_norm(OnnxNode& node, TensorId x, TensorId scale, TensorId bias, int64_t axes, double epsilon, bool rms) {
+  auto attrs = std::make_shared<LayerNormAttrs>();
+  attrs->axes = axes;
+  attrs->epsilon = epsilon;
+  attrs->rms = rms;
+  if (const ValueType type = node.type(x).type; type != ValueType::kF32) attrs->steps = {onnx_step("cast", type)};
+  std::vector<TensorId> operands = {x, scale, bias};
+  while (!operands.back().valid())
+    operands.pop_back();
+  return node.add("layer_norm", std::move(operands), attrs);
+}
+
+void read_layer_norm(OnnxNode& node) {
+  const TensorId x = as_float(node, node.in(0));
+  node.ignore("stash_type");
+  const int64_t axis = node.axis(node.integer("axis", -1), node.rank(x)), axes = node.rank(x) - axis;
+  const Shape tail(node.shape(x).begin() + axis, node.shape(x).end());
+  const bool rms = node.op() != "LayerNormalization";
+  TensorId scale = as_float(node, node.in(1)), bias = node.has(2) ? as_float(node, node.in(2)) : kNone;
+  const double epsilon = node.number("epsilon", static_cast<double>(1e-5f));
+  if (element_count(node.shape(scale)) == element_count(tail) &&
+      (!bias.valid() || element_count(node.shape(bias)) == element_count(tail))) {
+    return node.result(layer_norm(node, x, node.reshape(scale, tail), bias.valid() ? node.reshape(bias, tail) : kNone,
+                                  axes, epsilon, rms));
+  }
+  TensorId y = node.binary("mul", layer_norm(node, x, kNone, kNone, axes, epsilon, rms), scale);
+  node.result(bias.valid() ? node.binary("add", y, bias) : y);
+}
+
+/// A vector per channel as it broadcasts to [N, C, s..].
+TensorId per_channel(OnnxNode& node, TensorId v, int64_t rank) {
+  Shape shape(static_cast<size_t>(rank), 1);
+  shape[1] = element_count(node.shape(v));
+  return node.reshape(as_float(node, v), shape);
+}
+
+/// Each image's channels (or groups of them) normalized over what they hold.
+void read_group_norm(OnnxNode& node) {
+  const TensorId x = as_float(node, node.in(0));
+  const Shape s = node.shape(x);
+  if (s.size() < 3) node.problem("input", "has no spatial axes");
+  const bool instance = node.op() == "InstanceNormalization";
+  node.ignore("stash_type");
+  const int64_t groups = instance ? s[1] : node.integer("num_groups", 0);
+  if (groups < 1 || s[1] % groups != 0)
+    node.problem("num_groups", std::to_string(groups) + " does not divide the channels");
+  const double epsilon = node.number("epsilon", static_cast<double>(1e-5f));
+  const TensorId flat = node.reshape(x, {s[0], groups, element_count(s) / std::max<int64_t>(s[0] * groups, 1)});
+  const TensorId y = node.reshape(layer_norm(node, flat, kNone, kNone, 1, epsilon, false), s);
+  TensorId scale = node.in(1), bias = node.in(2);
+  if (!instance && node.opset < 21) {
+    // One value per group then.
+    for (TensorId* t : {&scale, &bias}) {
+      const TensorId wide = node.broadcast(node.reshape(*t, {groups, 1}), {groups, s[1] / groups});
+      *t = node.reshape(wide, {s[1]});
+    }
+  }
+  node.result(node.pointwise(y, {onnx_step("fma", node.type(x).type, {1, 2})},
+                             {per_channel(node, scale, node.rank(x)), per_channel(node, bias, node.rank(x))}));
+}
+
+/// y = (x - mean) * scale / sqrt(var + epsilon) + bias, as one multiply-add per channel; the pass fold_affine moves it
+/// into the product before it.
+void read_batch_norm(OnnxNode& node) {
+  const TensorId x = as_float(node, node.in(0));
+  node.ignore("momentum");
+  node.ignore("spatial");
+  node.ignore("is_test");
+  if (node.integer("training_mode", 0) != 0)
+    node.unsupported("training_mode", "is set; models are compiled for inference", "export in evaluation mode");
+  const auto scale = node.constant_numbers(1, "scale"), bias = node.constant_numbers(2, "B"),
+             average = node.constant_numbers(3, "mean"), variance = node.constant_numbers(4, "var");
+  const double epsilon = node.number("epsilon", static_cast<double>(1e-5f));
+  const size_t n = scale.size();
+  if (node.rank(x) < 2 || static_cast<int64_t>(n) != node.shape(x)[1] || bias.size() != n || average.size() != n ||
+      variance.size() != n)
+    node.problem("scale", "scale, B, mean and var need one value for each channel of " + to_string(node.shape(x)));
+  std::vector<float> factor(n), offset(n);
+  for (size_t c = 0; c < n; c++) {
+    const double a = scale[c] / std::sqrt(variance[c] + epsilon);
+    factor[c] = static_cast<float>(a);
+    offset[c] = static_cast<float>(bias[c] - average[c] * a);
+    if (!std::isfinite(factor[c]) || !std::isfinite(offset[c]))
+      node.problem("var", "channel " + std::to_string(c) + " gives no finite factor");
+  }
+  const auto channels = static_cast<int64_t>(n);
+  const TensorId a = node.constant(HostTensor::of(ValueType::kF32, {channels}, factor), "factor"),
+                 b = node.constant(HostTensor::of(ValueType::kF32, {channels}, offset), "offset");
+  if (node.rank(x) == 2) return node.result(node.pointwise(x, {onnx_step("fma", node.type(x).type, {1, 2})}, {a, b}));
+  const TensorId last = node.to_channels_last(x);
+  node.result(node.to_channels_first(node.pointwise(last, {onnx_step("fma", node.type(x).type, {1, 2})}, {a, b})));
+  if (node.output_count() > 1) {
+    for (int i = 1; i < node.output_count(); i++) {
+      if (node.wants_output(i))
+        node.unsupported("output", "running statistics are not supported", "export in evaluation mode");
+    }
+  }
+}
+
+/// x / (bias + alpha / size * sum of squares over `size` channels) ^ beta.
+void read_lrn(OnnxNode& node) {
+  const TensorId x = as_float(node, node.in(0));
+  const int64_t size = node.integer("size", 0);
+  if (size < 1 || size > 1 << 20 || node.rank(x) < 3) node.problem("size", std::to_string(size) + " is out of range");
+  const TensorId last = node.to_channels_last(x);
+  const Shape s = node.shape(last);
+  const int64_t c = s.back();
+  // Channels as the one spatial axis of a pooling: [rows, c, 1].
+  auto attrs = std::make_shared<PoolAttrs>();
+  attrs->kind = PoolKind::kSum;
+  attrs->windows = {{size, 1, 1}};
+  attrs->pad_lo = {(size - 1) / 2};
+  attrs->pad_hi = {size / 2};
+  const TensorId squares =
+      node.reshape(node.binary("mul", last, last), {element_count(s) / std::max<int64_t>(c, 1), c, 1});
+  const TensorId sums = node.reshape(node.add("pool", {squares}, attrs), s);
+  const double alpha = node.number("alpha", 1e-4), beta = node.number("beta", 0.75), bias = node.number("bias", 1);
+  const TensorId base = node.pointwise(
+      sums, {onnx_step("fma", ValueType::kF32, {1, 2})},
+      {node.scalar(static_cast<float>(alpha / static_cast<double>(size))), node.scalar(static_cast<float>(bias))});
+  node.result(node.to_channels_first(
+      node.binary("mul", last, node.binary("pow", base, node.scalar(static_cast<float>(-beta))))));
+}
+
+/// (x - mean) / sqrt(variance) over `axes`.
+void read_mean_variance(OnnxNode& node) {
+  const TensorId x = as_float(node, node.in(0));
+  const auto axes = node.axes(node.integers("axes", {0, 2, 3}), node.rank(x));
+  const TensorId centered = node.binary("sub", x, mean(node, x, axes, true));
+  const TensorId deviation = node.unary("sqrt", mean(node, node.binary("mul", centered, centered), axes, true));
+  node.result(node.binary("div", centered, node.binary("add", deviation, node.scalar(1e-9f))));
+}
+
+void read_lp_norm(OnnxNode& node) {
+  const TensorId x = as_float(node, node.in(0));
+  const int64_t p = node.integer("p", 2);
+  if (p != 1 && p != 2) node.unsupported("p", std::to_string(p) + " is not supported; 1 and 2 are");
+  const std::vector<int64_t> axes = {node.axis(node.integer("axis", -1), node.rank(x))};
+  const TensorId sum =
+      reduce(node, p == 1 ? node.unary("abs", x) : node.binary("mul", x, x), ReduceKind::kSum, axes, true);
+  const TensorId norm = p == 1 ? sum : node.unary("sqrt", sum);
+  // Nothing divided by nothing is nothing.
+  const TensorId zero = node.scalar(0.0f);
+  const TensorId safe = node.select(node.compare("equal", norm, zero), node.scalar(1.0f), norm);
+  node.result(node.binary("div", x, safe));
+}
+
+/// com.microsoft QLinearSoftmax: over the last axes as the attribute opset says.
+void read_qlinear_softmax(OnnxNode& node) {
+  const TensorId q = node.in(0), zero = node.has(4) ? node.in(4) : node.scalar(node.type(q).type, 0);
+  std::vector<TensorId> from = {node.in(1)};
+  PointwiseStep dequantize = onnx_step("dequantize", ValueType::kF32, {1});
+  if (node.has(2)) {
+    from.push_back(node.in(2));
+    dequantize.operands.push_back(2);
+  }
+  const TensorId x = node.pointwise(q, {dequantize}, from);
+  const bool flat = node.integer("opset", 13) < 13;
+  const int64_t axis = node.axis(node.integer("axis", -1), node.rank(x));
+  PointwiseStep quantize = onnx_step("quantize", node.type(zero).type, {1, 2});
+  quantize.zero_point_after = true;
+  node.result(node.pointwise(softmax_along(node, x, axis, flat, false), {quantize}, {node.in(3), zero}));
+}
+
+/// com.microsoft pooling of 8-bit tensors: x, scale, zero, y scale, y zero.
+void read_qlinear_pool(OnnxNode& node) {
+  const TensorId q = node.in(0);
+  const bool global = node.op() == "QLinearGlobalAveragePool";
+  const bool last = node.integer("channels_last", 0) != 0;
+  PointwiseStep dequantize = onnx_step("dequantize", ValueType::kF32, {1});
+  std::vector<TensorId> from = {node.in(1)};
+  if (node.has(2)) {
+    from.push_back(node.in(2));
+    dequantize.operands.push_back(2);
+  }
+  TensorId x = node.pointwise(q, {dequantize}, from);
+  if (last) x = node.to_channels_first(x);
+  TensorId y = global ? global_pool(node, x, false) : average_pool(node, x);
+  if (last) y = node.to_channels_last(y);
+  const TensorId zero = node.has(4) ? node.in(4) : node.scalar(node.type(q).type, 0);
+  PointwiseStep quantize = onnx_step("quantize", node.type(zero).type, {1, 2});
+  quantize.zero_point_after = true;
+  node.result(node.pointwise(y, {quantize}, {node.in(3), zero}));
+}
+
+const OnnxOps::Add kOps({
+    {"MaxPool", read_max_pool},
+    {"AveragePool", read_average_pool},
+    {"LpPool", read_lp_pool},
+    {"GlobalAveragePool", read_global_pool},
+    {"GlobalMaxPool", read_global_pool},
+    {"ReduceSum", read_reduce},
+    {"ReduceMean", read_reduce},
+    {"ReduceMax", read_reduce},
+    {"ReduceMin", read_reduce},
+    {"ReduceProd", read_reduce},
+    {"ReduceL1", read_reduce},
+    {"ReduceL2", read_reduce},
+    {"ReduceSumSquare", read_reduce},
+    {"ReduceLogSum", read_reduce},
+    {"ReduceLogSumExp", read_reduce},
+    {"Softmax", read_softmax},
+    {"LogSoftmax", read_softmax},
+    {"LayerNormalization", read_layer_norm},
+    {"RMSNormalization", read_layer_norm},
+    {"SimplifiedLayerNormalization", read_layer_norm},
+    {"InstanceNormalization", read_group_norm},
+    {"GroupNormalization", read_group_norm},
+    {"BatchNormalization", read_batch_norm},
+    {"LRN", read_lrn},
+    {"MeanVarianceNormalization", read_mean_variance},
+    {"LpNormalization", read_lp_norm},
+    {"com.microsoft:QLinearSoftmax", read_qlinear_softmax},
+    {"com.microsoft:QLinearAveragePool", read_qlinear_pool},
+    {"com.microsoft:QLinearGlobalAveragePool", read_qlinear_pool},
+});
+
+}  // namespace
+}  // namespace qlathe
