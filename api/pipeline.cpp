@@ -1,6 +1,7 @@
 #include "api/pipeline.h"
 
 #include <algorithm>
+#include <charconv>
 #include <cmath>
 #include <cstring>
 
@@ -8,6 +9,8 @@
 #include "frontend/formats/byte_source.h"
 #include "frontend/formats/graph_file.h"
 #include "frontend/numerics/convert.h"
+#include "frontend/formats/onnx/onnx.h"
+#include "frontend/ir/suggest.h"
 #include "frontend/rules/brevitas_sites.h"
 
 namespace qlathe {
@@ -15,7 +18,7 @@ namespace {
 
 /// The first bytes of a file, to tell its format.
 Result<std::string> read_beginning(const std::string& path) {
-  constexpr const char* kRemedy = "give a model: a spec (.json) or a graph (.qir)";
+  constexpr const char* kRemedy = "give a model: a spec (.json), an ONNX model (.onnx) or a graph (.qir)";
   if (path.empty()) return Status::user({}, "the model's file name is empty", kRemedy);
   const auto source = open_file(path);
   if (!source.ok()) {
@@ -65,7 +68,38 @@ Status check_finite(const Graph& graph, const CalibrationBatches& batches, const
 
 }  // namespace
 
-Result<SourceModel> read_model(const std::string& path) {
+Result<ModelBindings> parse_bindings(const std::string& text) {
+  ModelBindings out;
+  for (size_t begin = 0; begin < text.size();) {
+    const size_t end = std::min(text.find(',', begin), text.size());
+    const std::string item = text.substr(begin, end - begin);
+    begin = end + 1;
+    const size_t equals = item.rfind('=');
+    Shape shape;
+    bool good = equals != std::string::npos && equals > 0;
+    for (size_t at = equals + 1; good && at <= item.size();) {
+      const size_t stop = std::min(item.find('x', at), item.size());
+      int64_t extent = 0;
+      const auto [last, error] = std::from_chars(item.data() + at, item.data() + stop, extent);
+      good = error == std::errc() && last == item.data() + stop && extent >= 0;
+      shape.push_back(extent);
+      at = stop + 1;
+    }
+    if (!good) {
+      return Status::user({"", "", "--shape"}, in_quotes(item) + " is no NAME=SHAPE",
+                          "write --shape image=1x3x224x224, several with commas");
+    }
+    const std::string name = item.substr(0, equals);
+    if (shape.size() == 1) {
+      out.dimensions[name] = shape[0];
+    } else {
+      out.shapes[name] = shape;
+    }
+  }
+  return out;
+}
+
+Result<SourceModel> read_model(const std::string& path, const ModelBindings& bindings) {
   QL_ASSIGN(const std::string beginning, read_beginning(path));
   SourceModel model;
   model.path = path;
@@ -75,9 +109,16 @@ Result<SourceModel> read_model(const std::string& path) {
     model.graph = model.spec->graph;
     return model;
   }
+  if (!beginning.starts_with("qlathe_graph") && looks_like_onnx(path)) {
+    OnnxOptions options;
+    options.shapes = bindings.shapes;
+    options.dimensions = bindings.dimensions;
+    QL_ASSIGN(model.graph, read_onnx(path, options));
+    return model;
+  }
   if (beginning.find('\0') != std::string::npos) {
     return Status::user({path, "", ""}, "the file is not a model of a known format",
-                        "give a spec (.json) or a graph in text form (.qir)");
+                        "give a spec (.json), an ONNX model (.onnx) or a graph in text form (.qir)");
   }
   QL_ASSIGN(model.graph, load_graph(path));
   return model;

@@ -1,6 +1,7 @@
 #pragma once
 /// The line from a model file to a Program: what the command and Model are made of. Every stage can be looked at.
 #include <functional>
+#include <map>
 #include <memory>
 #include <optional>
 #include <string>
@@ -27,8 +28,17 @@ struct SourceModel {
   std::optional<SpecModel> spec;  ///< where the file is a spec: its own rules and layer rules
 };
 
-/// Reads a model, its format told by its content: a spec (JSON) or the text form of a graph.
-Result<SourceModel> read_model(const std::string& path);
+/// What fixes the shapes of a model that leaves them open.
+struct ModelBindings {
+  std::map<std::string, Shape> shapes;        ///< of inputs, by their names
+  std::map<std::string, int64_t> dimensions;  ///< of symbolic dimensions, by theirs
+};
+
+/// "image=1x3x224x224,batch=4": a single number is an extent of a symbolic dimension (or of an input of one axis).
+Result<ModelBindings> parse_bindings(const std::string& text);
+
+/// Reads a model, its format told by its content: a spec (JSON), ONNX, or the text form of a graph.
+Result<SourceModel> read_model(const std::string& path, const ModelBindings& bindings = {});
 
 struct QuantizeInputs {
   std::string rules;        ///< path of a rule list; empty: the spec's own rules, if any

@@ -6,7 +6,23 @@
 
 namespace qlathe::cli {
 
+void add_model_options(std::vector<Option>& options) {
+  options.push_back(
+      {"shape",
+       "NAME=SHAPE,...",
+       "shapes that the model leaves open: of inputs (image=1x3x224x224) or of symbolic dimensions (batch=4)",
+       0,
+       "",
+       {}});
+}
+
+Result<SourceModel> read_given_model(const Arguments& arguments) {
+  QL_ASSIGN(const ModelBindings bindings, parse_bindings(arguments.get("shape")));
+  return read_model(arguments.operands()[0], bindings);
+}
+
 void add_quantize_options(std::vector<Option>& options) {
+  add_model_options(options);
   options.push_back({"rules", "FILE", "list of quantization rules (JSON); the model's own where absent", 'r', "", {}});
   options.push_back({"calibration",
                      "DATA.npz",
@@ -52,7 +68,7 @@ const Target* find_target(const std::string& name) {
 }
 
 Result<QuantizedModel> read_quantized(const Arguments& arguments, const StageProgress& progress) {
-  QL_ASSIGN(const SourceModel source, read_model(arguments.operands()[0]));
+  QL_ASSIGN(const SourceModel source, read_given_model(arguments));
   const std::unique_ptr<Executor> executor = native_executor(!arguments.has("no-cache"));
   QL_ASSIGN(QuantizedModel quantized, quantize_model(source, quantize_inputs(arguments), *executor, progress));
   for (const std::string& warning : quantized.warnings)

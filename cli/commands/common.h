@@ -9,6 +9,11 @@ namespace qlathe::cli {
 
 /// --rules, --calibration, --statistics, --allow-extra-params.
 void add_quantize_options(std::vector<Option>& options);
+/// --shape.
+void add_model_options(std::vector<Option>& options);
+/// The model of the first operand, its open shapes bound by --shape.
+Result<SourceModel> read_given_model(const Arguments& arguments);
+
 /// --target of code for this process, --compile-threads, --no-cache.
 void add_native_options(std::vector<Option>& options);
 Option json_option();

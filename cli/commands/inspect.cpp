@@ -74,7 +74,7 @@ Status inspect(const Arguments& arguments) {
   const std::string stage = arguments.get("stage");
   Graph graph;
   if (stage == "model") {
-    QL_ASSIGN(SourceModel source, read_model(arguments.operands()[0]));
+    QL_ASSIGN(SourceModel source, read_given_model(arguments));
     graph = std::move(source.graph);
   } else {
     ProgressBar bar;

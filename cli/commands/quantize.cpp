@@ -11,7 +11,7 @@ namespace qlathe::cli {
 namespace {
 
 Status calibrate(const Arguments& arguments) {
-  QL_ASSIGN(const SourceModel source, read_model(arguments.operands()[0]));
+  QL_ASSIGN(const SourceModel source, read_given_model(arguments));
   ProgressBar bar;
   const std::unique_ptr<Executor> executor = native_executor(true);
   QL_ASSIGN(const QuantizedModel quantized,

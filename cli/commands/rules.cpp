@@ -68,7 +68,7 @@ Result<std::vector<BrevitasMatch>> match_activations(const Graph& graph, const R
 }
 
 Status explain(const Arguments& arguments) {
-  QL_ASSIGN(const SourceModel model, read_model(arguments.operands()[0]));
+  QL_ASSIGN(const SourceModel model, read_given_model(arguments));
   QL_ASSIGN(const std::optional<RuleList> found, read_rules_for(model, arguments.get("rules")));
   const RuleList rules = found ? *found : RuleList();
   QL_ASSIGN(const RuleMatches matches, match_rules(model.graph, rules));
@@ -130,6 +130,7 @@ Command rules_command() {
       "inputs and activation functions follow, which they take too.";
   command.options = {{"rules", "FILE", "list of rules (JSON); the model's own where absent", 'r', "", {}},
                      json_option()};
+  add_model_options(command.options);
   command.example = "  qlathe rules examples/digits/digits.json --rules examples/digits/rules/int4_weights.json";
   command.run = [](const Arguments& arguments) { return finish(explain(arguments)); };
   return command;

@@ -26,8 +26,10 @@ struct CaseRef {
 /// A graph of a case and what its outputs must be.
 struct Job {
   Graph graph;
-  std::vector<HostTensor> inputs;
-  std::function<void(const std::vector<HostTensor>& outputs, Findings& findings)> check;
+  std::vector<std::vector<HostTensor>> runs;  ///< inputs of each run
+  bool sequence = false;                      ///< states persist from run to run
+  /// Called with the outputs of each run.
+  std::function<void(size_t run, const std::vector<HostTensor>& outputs, Findings& findings)> check;
 };
 
 /// A case, read: what was compared already (weights are quantized while compiling), and the graphs to run.

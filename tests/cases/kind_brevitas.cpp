@@ -147,7 +147,7 @@ class BrevitasAct : public CaseKind {
     const int last = job.graph.producer(job.graph.outputs.at(0));
     if (last < 0) return Status::internal("the activation was not quantized");
     job.graph.outputs.push_back(job.graph.nodes[static_cast<size_t>(last)].inputs[0]);
-    job.inputs = {input};
+    job.runs = {{input}};
     if (target.rule.act.number == Number::kInt) {
       const TensorId activated = activation == Activation::kIdentity ? job.graph.inputs[0] : job.graph.find("act");
       if (!activated.valid()) return Status::internal("the activation has another name");
@@ -158,7 +158,7 @@ class BrevitasAct : public CaseKind {
       job.graph.outputs.push_back(emulated);
     }
     job.check = [golden, minifloat = target.rule.act.number == Number::kMinifloat](
-                    const std::vector<HostTensor>& outputs, Findings& findings) {
+                    size_t, const std::vector<HostTensor>& outputs, Findings& findings) {
       // Minifloats: `output_int` holds mantissas, which no tensor of the graph does.
       if (!minifloat) compare(findings, golden, "output_int", outputs.at(1));
       compare(findings, golden, "output", outputs.size() > 2 ? outputs[2] : outputs.at(0));
@@ -269,8 +269,8 @@ class BrevitasWeight : public CaseKind {
       HostTensor ones(ValueType::kF32, weight.shape());
       for (float& value : ones.as<float>())
         value = 1.0f;
-      job.inputs = {std::move(ones)};
-      job.check = [golden](const std::vector<HostTensor>& outputs, Findings& findings) {
+      job.runs = {{std::move(ones)}};
+      job.check = [golden](size_t, const std::vector<HostTensor>& outputs, Findings& findings) {
         compare(findings, golden, "dequantized", outputs.at(0));
       };
       out.findings.notes.push_back(stored.ok() ? "groups do not divide an axis: compiled as a float constant"
@@ -278,9 +278,9 @@ class BrevitasWeight : public CaseKind {
     } else {
       QL_ASSIGN(job.graph, WeightGraph(q, quantized, weight.shape()).build(*stored));
       QL_ASSIGN(const HostTensor codes, brevitas::stored_values(quantized, q));
-      job.inputs = {weight};
-      job.check = [golden, codes, minifloat = q.number == Number::kMinifloat](const std::vector<HostTensor>& outputs,
-                                                                              Findings& findings) {
+      job.runs = {{weight}};
+      job.check = [golden, codes, minifloat = q.number == Number::kMinifloat](
+                      size_t, const std::vector<HostTensor>& outputs, Findings& findings) {
         // Minifloats: `int` holds mantissas; the codes that stand for them were compared with it by their values.
         if (minifloat) findings.compare("stored", outputs.at(0), codes);
         if (!minifloat) compare(findings, golden, "int", outputs.at(0));

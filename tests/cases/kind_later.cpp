@@ -26,19 +26,5 @@ const bool registered = [] {
   return true;
 }();
 
-/// Networks and single operators in a model file.
-class ModelFile : public CaseKind {
- public:
-  Result<Prepared> prepare(const CaseRef& ref, Executor&) const override {
-    for (const char* extension : {".tflite", ".onnx"}) {
-      if (std::filesystem::exists(ref.folder / (std::string("model") + extension)))
-        return Status::unsupported({}, std::string(extension) + " files are not read");
-    }
-    return Status::user({ref.folder.string(), "", ""}, "has no model.tflite or model.onnx");
-  }
-};
-
-const Registered model_file("model", std::make_unique<ModelFile>());
-
 }  // namespace
 }  // namespace qlathe::cases

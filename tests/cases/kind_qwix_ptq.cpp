@@ -79,8 +79,8 @@ class PtqRun {
     std::vector<Job> out(2);
     out[0].graph = quantized_.graph;
     out[0].graph.name = "model";
-    out[0].inputs = ptq_.inputs;
-    out[0].check = [*this](const std::vector<HostTensor>& outputs, Findings& found) {
+    out[0].runs = {ptq_.inputs};
+    out[0].check = [*this](size_t, const std::vector<HostTensor>& outputs, Findings& found) {
       const HostTensor want = ptq_.golden.array("output");
       found.compare("output", outputs.at(0), want, tolerance_.output());
       found.note_beyond(tolerance_.typical(), "output", outputs.at(0), want);
@@ -99,8 +99,8 @@ class PtqRun {
     }
     traced.outputs = ids;
     out[1].graph = std::move(traced);
-    out[1].inputs = ptq_.inputs;
-    out[1].check = [*this, ids](const std::vector<HostTensor>& outputs, Findings& found) {
+    out[1].runs = {ptq_.inputs};
+    out[1].check = [*this, ids](size_t, const std::vector<HostTensor>& outputs, Findings& found) {
       check_trace(ids, outputs, found);
     };
     return out;

@@ -39,11 +39,11 @@ class QwixTensor : public CaseKind {
       job.graph.outputs.push_back(scale.zero_point);
       keys.emplace_back("zero_point");
     }
-    job.inputs = {input};
+    job.runs = {{input}};
     Prepared out;
     out.findings.expect(scale.zero_point.valid() == golden.has("zero_point"), "zero_point",
                         "is there on one side only");
-    job.check = [golden, keys](const std::vector<HostTensor>& outputs, Findings& findings) {
+    job.check = [golden, keys](size_t, const std::vector<HostTensor>& outputs, Findings& findings) {
       const Tolerance tolerance(golden.json.value("tolerance", nlohmann::ordered_json::object()));
       for (size_t i = 0; i < keys.size(); i++) {
         if (!golden.has(keys[i])) continue;

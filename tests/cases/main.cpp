@@ -83,12 +83,13 @@ void run_case(const CaseRef& ref, size_t index, Via& via, CaseResult& result) {
   Status problems;
   for (size_t j = 0; j < prepared->jobs.size(); j++) {
     const Job& job = prepared->jobs[j];
-    Result<std::vector<HostTensor>> outputs = via.run(job.graph, job.inputs, job_id(index, j));
+    const auto outputs = via.run(job.graph, job.runs, job.sequence, job_id(index, j));
     if (!outputs.ok()) {
       problems.merge(outputs.status());
       continue;
     }
-    job.check(*outputs, result.findings);
+    for (size_t run = 0; run < outputs->size(); run++)
+      job.check(run, (*outputs)[run], result.findings);
   }
   if (result.findings.compared == 0 && problems.ok()) problems = Status::user({}, "the case has nothing to compare");
   if (!problems.ok()) take(result, problems);
@@ -104,7 +105,7 @@ std::string emit_case(const CaseRef& ref, size_t index, Via& via) {
   std::string ids;
   for (size_t j = 0; j < prepared->jobs.size(); j++) {
     const Job& job = prepared->jobs[j];
-    if (via.emit(job.graph, job.inputs, job_id(index, j)).ok()) ids += job_id(index, j) + "\n";
+    if (via.emit(job.graph, job.runs, job_id(index, j)).ok()) ids += job_id(index, j) + "\n";
   }
   return ids;
 }

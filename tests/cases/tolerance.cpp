@@ -110,6 +110,9 @@ void Findings::compare(const std::string& array, const HostTensor& got, const Ho
         return false;
       case Allowance::Kind::kRelativeToMax:
         return std::isnan(x) && std::isnan(y) ? true : std::fabs(x - y) <= allowance.bound * largest;
+      case Allowance::Kind::kClose:
+        if (x == y || (std::isnan(x) && std::isnan(y))) return true;
+        return std::fabs(x - y) <= allowance.absolute + allowance.bound * std::fabs(y);
       case Allowance::Kind::kRelative:
         return std::fabs(x - y) <= allowance.bound * std::fabs(y);
       case Allowance::Kind::kOneStep:

@@ -13,13 +13,15 @@ struct Allowance {
   enum class Kind {
     kExact,          ///< the same bits
     kRelativeToMax,  ///< the largest absolute difference is at most `bound` * the largest absolute expected value
+    kClose,          ///< each element within `absolute` + `bound` * |expected|
     kRelative,       ///< each element within `bound` * |expected|
     kOneStep,        ///< neighbouring values of the stored type
     kOneStepAtTie,  ///< the same, and only where `quotient` is within `bound` of half an odd number; else the same bits
   };
   Kind kind = Kind::kExact;
   double bound = 0;
-  std::vector<float> quotient;  ///< kOneStepAtTie: x / scale + zero point, per element
+  std::vector<float> quotient = {};  ///< kOneStepAtTie: x / scale + zero point, per element
+  double absolute = 0;
 };
 
 /// One array that is not as expected.

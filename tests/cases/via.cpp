@@ -8,9 +8,8 @@ namespace {
 class ReferenceVia : public Via {
  public:
   Executor& calibration() override { return executor_; }
-  Result<std::vector<HostTensor>> run(const Graph& graph, const std::vector<HostTensor>& inputs,
-                                      const std::string&) override {
-    return run_reference(graph, inputs);
+  Result<Runs> run(const Graph& graph, const Runs& inputs, bool sequence, const std::string&) override {
+    return run_all(executor_, graph, inputs, sequence);
   }
 
  private:
@@ -18,6 +17,17 @@ class ReferenceVia : public Via {
 };
 
 }  // namespace
+
+Result<Runs> run_all(Executor& executor, const Graph& graph, const Runs& inputs, bool sequence) {
+  QL_ASSIGN(const auto executable, executor.prepare(graph));
+  Runs outputs;
+  for (const auto& run : inputs) {
+    if (!sequence) executable->reset();
+    QL_ASSIGN(auto out, executable->run(run));
+    outputs.push_back(std::move(out));
+  }
+  return outputs;
+}
 
 Result<std::unique_ptr<Via>> make_via(const std::string& name, const std::filesystem::path& folder) {
   if (name == "reference") return std::unique_ptr<Via>(std::make_unique<ReferenceVia>());

@@ -27,10 +27,8 @@ class JitVia : public Via {
   explicit JitVia(const fs::path& folder)
       : cache_(folder / "objects"), native_(host_target(), &cache_, 1), executor_(native_) {}
   Executor& calibration() override { return executor_; }
-  Result<std::vector<HostTensor>> run(const Graph& graph, const std::vector<HostTensor>& inputs,
-                                      const std::string&) override {
-    QL_ASSIGN(const auto executable, executor_.prepare(graph));
-    return executable->run(inputs);
+  Result<Runs> run(const Graph& graph, const Runs& inputs, bool sequence, const std::string&) override {
+    return run_all(executor_, graph, inputs, sequence);
   }
 
  private:
@@ -80,14 +78,14 @@ class EmittedVia : public Via {
   Executor& calibration() override { return reference_; }
   bool builds() const override { return cpp_; }
 
-  Status emit(const Graph& graph, const std::vector<HostTensor>& inputs, const std::string& id) override {
-    QL_ASSIGN(const Lowered lowered, lower(graph, inputs, id));
+  Status emit(const Graph& graph, const Runs& inputs, const std::string& id) override {
+    QL_ASSIGN(const Lowered lowered, lower(graph, inputs.at(0), id));
     QL_ASSIGN(const std::vector<EmittedFile> files,
               cpp_ ? emit_cpp(lowered.program, lowered.kernels, lowered.options)
                    : emit_objects(lowered.program, lowered.kernels, lowered.options, ObjectKind::kObject));
     for (const EmittedFile& file : files)
       if (file.name.rfind(id, 0) == 0 || file.name == "qlathe_runtime.h") write(folder_ / file.name, file.bytes);
-    write(folder_ / (id + "_call.c"), adapter(id, inputs.size() + graph.outputs.size()));
+    write(folder_ / (id + "_call.c"), adapter(id, inputs.at(0).size() + graph.outputs.size()));
     return {};
   }
 
@@ -108,8 +106,7 @@ class EmittedVia : public Via {
                     [](size_t, const ChildOutcome&) {});
   }
 
-  Result<std::vector<HostTensor>> run(const Graph& graph, const std::vector<HostTensor>& inputs,
-                                      const std::string& id) override {
+  Result<Runs> run(const Graph& graph, const Runs& inputs, bool, const std::string& id) override {
     std::string objects = id + ".o ";
     if (!cpp_) {
       QL_RETURN_IF_ERROR(emit(graph, inputs, id));
@@ -141,25 +138,28 @@ class EmittedVia : public Via {
     return Status::user({}, "the emitted code does not build: " + text + ": " + output.substr(0, 2000));
   }
 
-  Result<std::vector<HostTensor>> call(const Graph& graph, const std::vector<HostTensor>& inputs,
-                                       const std::string& id) const {
+  Result<Runs> call(const Graph& graph, const Runs& runs, const std::string& id) const {
     void* library = dlopen((folder_ / (id + ".so")).c_str(), RTLD_NOW | RTLD_LOCAL);
     if (!library) return Status::user({}, std::string("the emitted code cannot be loaded: ") + dlerror());
     const auto* arena_bytes = static_cast<const unsigned long*>(dlsym(library, (id + "_arena").c_str()));
     const auto run = reinterpret_cast<int (*)(void**, void*)>(dlsym(library, (id + "_call").c_str()));
     if (!arena_bytes || !run) return Status::user({}, "the emitted code lacks its entry points");
     const std::unique_ptr<void, void (*)(void*)> arena(std::aligned_alloc(64, (*arena_bytes / 64 + 1) * 64), std::free);
-    std::vector<HostTensor> outputs;
-    for (const TensorId output : graph.outputs)
-      outputs.emplace_back(graph[output].type.type, graph[output].shape());
-    std::vector<void*> pointers;
-    for (const HostTensor& input : inputs)
-      pointers.push_back(const_cast<uint8_t*>(input.bytes()));
-    for (HostTensor& output : outputs)
-      pointers.push_back(output.bytes());
-    const int failed = run(pointers.data(), arena.get());
-    if (failed != 0) return Status::user({}, "the emitted code returns " + std::to_string(failed));
-    return outputs;
+    Runs all;
+    for (const auto& inputs : runs) {
+      std::vector<HostTensor> outputs;
+      for (const TensorId output : graph.outputs)
+        outputs.emplace_back(graph[output].type.type, graph[output].shape());
+      std::vector<void*> pointers;
+      for (const HostTensor& input : inputs)
+        pointers.push_back(const_cast<uint8_t*>(input.bytes()));
+      for (HostTensor& output : outputs)
+        pointers.push_back(output.bytes());
+      const int failed = run(pointers.data(), arena.get());
+      if (failed != 0) return Status::user({}, "the emitted code returns " + std::to_string(failed));
+      all.push_back(std::move(outputs));
+    }
+    return all;
   }
 
   bool cpp_;

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <filesystem>
+#include <set>
 
 #include "frontend/ir/suggest.h"
 #include "onnx.pb.h"
@@ -68,12 +69,19 @@ Result<TensorId> OnnxImporter::fold(const std::string& op, const std::vector<Ten
   QL_ASSIGN(const auto types, infer_types(graph, node));
   const OpDef* def = OpRegistry::find(op);
   QL_CHECK(types.size() == 1 && def != nullptr && def->evaluate, op);
+  const size_t bytes =
+      static_cast<size_t>(element_count(types[0].shape)) * static_cast<size_t>(storage_bytes(types[0].type));
+  if (folded_bytes_ + bytes > kMaxFoldedBytes) {
+    return Status::user({path_, origin.name, ""},
+                        "makes constants of more than " + std::to_string(kMaxFoldedBytes >> 30) + " GiB",
+                        "the file is damaged, or no model for an embedded compiler");
+  }
   HostTensor out(types[0].type, types[0].shape);
   EvalContext context{node, {}, {&out}};
   for (TensorId id : operands)
     context.inputs.push_back(id.valid() ? graph[id].data.get() : nullptr);
   def->evaluate(context);
-  folded_bytes_ += out.byte_size();
+  folded_bytes_ += bytes;
   return add_constant(origin.name, std::move(out));
 }
 
@@ -81,7 +89,7 @@ Result<TensorId> OnnxImporter::add(const std::string& op, std::vector<TensorId> 
                                    std::shared_ptr<const OpAttrs> attrs, const Origin& origin) {
   const bool constant = std::all_of(operands.begin(), operands.end(),
                                     [&](TensorId id) { return !id.valid() || graph[id].is_constant(); });
-  if (constant && folded_bytes_ < kMaxFoldedBytes) return fold(op, operands, attrs, origin);
+  if (constant) return fold(op, operands, attrs, origin);
   if (graph.nodes.size() >= kMaxNodes) {
     return Status::user({path_, origin.name, ""}, "makes the graph larger than " + std::to_string(kMaxNodes) + " nodes",
                         "the file is damaged, or no model for an embedded compiler");
@@ -108,13 +116,16 @@ void OnnxImporter::read_initializers(const onnx::GraphProto& body) {
 
 std::optional<Shape> OnnxImporter::input_shape(const std::string& name, const void* type_proto) {
   const auto& type = static_cast<const onnx::TypeProto*>(type_proto)->tensor_type();
-  const auto given = options_.shapes.find(name);
+  std::optional<Shape> given;
+  if (const auto found = options_.shapes.find(name); found != options_.shapes.end()) given = found->second;
+  if (const auto found = options_.dimensions.find(name); found != options_.dimensions.end())
+    given = Shape{found->second};
   const auto rank = static_cast<size_t>(type.shape().dim_size());
-  if (given != options_.shapes.end()) {
-    bool fits = !type.has_shape() || given->second.size() == rank;
+  if (given) {
+    bool fits = !type.has_shape() || given->size() == rank;
     for (size_t d = 0; fits && type.has_shape() && d < rank; d++) {
       const auto& dim = type.shape().dim(static_cast<int>(d));
-      fits = !dim.has_dim_value() || dim.dim_value() <= 0 || dim.dim_value() == given->second[d];
+      fits = !dim.has_dim_value() || dim.dim_value() <= 0 || dim.dim_value() == (*given)[d];
     }
     if (!fits) {
       std::string stated;
@@ -122,12 +133,11 @@ std::optional<Shape> OnnxImporter::input_shape(const std::string& name, const vo
         stated += (stated.empty() ? "" : "x") + (dim.has_dim_value()       ? std::to_string(dim.dim_value())
                                                  : dim.dim_param().empty() ? "?"
                                                                            : dim.dim_param());
-      note(Diagnostic::Kind::kUser, name, "shape",
-           "is bound to " + to_string(given->second) + ", the model states " + stated,
+      note(Diagnostic::Kind::kUser, name, "shape", "is bound to " + to_string(*given) + ", the model states " + stated,
            "bind the symbolic extents only");
       return std::nullopt;
     }
-    return given->second;
+    return *given;
   }
   if (!type.has_shape()) {
     note(Diagnostic::Kind::kUser, name, "shape", "the input has no shape", "bind it: --shape " + name + "=1x3x224x224");
@@ -179,14 +189,22 @@ void OnnxImporter::read_inputs() {
     }
     define(input.name(), graph.add_input(input.name(), {*type, *shape}));
   }
-  for (const auto& names : {&options_.shapes}) {
-    for (const auto& [name, shape] : *names) {
-      if (find(name)) continue;
-      std::vector<std::string> known;
-      for (const auto& input : model_.graph().input())
-        known.push_back(input.name());
-      note(Diagnostic::Kind::kUser, name, "--shape", "is no input of the model", did_you_mean(name, known));
+  std::vector<std::string> known;
+  for (const auto& input : model_.graph().input()) {
+    known.push_back(input.name());
+    for (const auto& dim : input.type().tensor_type().shape().dim()) {
+      if (!dim.dim_param().empty()) known.push_back(dim.dim_param());
     }
+  }
+  const auto refuse = [&](const std::string& name) {
+    note(Diagnostic::Kind::kUser, name, "--shape", "is no input or symbolic dimension of the model",
+         did_you_mean(name, known));
+  };
+  for (const auto& [name, shape] : options_.shapes) {
+    if (!find(name)) refuse(name);
+  }
+  for (const auto& [name, extent] : options_.dimensions) {
+    if (std::find(known.begin(), known.end(), name) == known.end()) refuse(name);
   }
 }
 
@@ -210,8 +228,8 @@ void OnnxImporter::read_node(const onnx::NodeProto& proto, const std::string& pl
     if (input.empty()) continue;
     const auto found = find(input);
     if (!found) {
-      note(Diagnostic::Kind::kUser, shown, "input", "reads " + in_quotes(input) + ", which no earlier node makes",
-           "nodes must be in the order of their execution, without cycles; export the model again");
+      note(Diagnostic::Kind::kUser, shown, "input", "reads " + in_quotes(input) + ", which nothing makes before it",
+           "the graph has a cycle or is damaged; export the model again");
       return;
     }
     if (!found->valid()) return;  // its problem was noted where it arose
@@ -240,9 +258,52 @@ void OnnxImporter::read_node(const onnx::NodeProto& proto, const std::string& pl
   }
 }
 
+namespace {
+
+/// Some writers do not keep to the order of execution, which the standard asks for.
+std::vector<int> execution_order(const onnx::GraphProto& body) {
+  std::map<std::string, int> producers;
+  for (int i = 0; i < body.node_size(); i++) {
+    for (const std::string& output : body.node(i).output()) {
+      if (!output.empty()) producers.emplace(output, i);
+    }
+  }
+  std::vector<int> waiting(static_cast<size_t>(body.node_size()), 0), order;
+  std::vector<std::vector<int>> readers(waiting.size());
+  for (int i = 0; i < body.node_size(); i++) {
+    for (const std::string& input : body.node(i).input()) {
+      const auto producer = producers.find(input);
+      if (producer == producers.end()) continue;
+      readers[static_cast<size_t>(producer->second)].push_back(i);
+      waiting[static_cast<size_t>(i)]++;
+    }
+  }
+  std::set<int> ready;  // ascending: nodes that are in order stay as they are
+  for (int i = 0; i < body.node_size(); i++) {
+    if (waiting[static_cast<size_t>(i)] == 0) ready.insert(i);
+  }
+  while (!ready.empty()) {
+    const int i = *ready.begin();
+    ready.erase(ready.begin());
+    order.push_back(i);
+    for (int reader : readers[static_cast<size_t>(i)]) {
+      if (--waiting[static_cast<size_t>(reader)] == 0) ready.insert(reader);
+    }
+  }
+  // What is left lies on a cycle; reading it says so.
+  for (int i = 0; i < body.node_size(); i++) {
+    if (waiting[static_cast<size_t>(i)] > 0) order.push_back(i);
+  }
+  return order;
+}
+
+}  // namespace
+
 void OnnxImporter::read_nodes(const onnx::GraphProto& body, const std::string& where) {
-  for (int i = 0; i < body.node_size() && !problems.full(); i++)
+  for (int i : execution_order(body)) {
+    if (problems.full()) return;
     read_node(body.node(i), where + "#node " + std::to_string(i));
+  }
 }
 
 std::vector<TensorId> OnnxImporter::read_body(const onnx::GraphProto& body, const std::string& where) {
@@ -321,6 +382,23 @@ Result<Graph> OnnxImporter::run() {
 Result<Graph> read_onnx(const std::string& path, const OnnxOptions& options) {
   QL_ASSIGN(const auto model, load_onnx_model(path));
   return OnnxImporter(path, *model, options).run();
+}
+
+Result<Graph> read_onnx_bytes(const std::string& path, const std::string& bytes, const OnnxOptions& options) {
+  QL_ASSIGN(const auto model, parse_onnx_model(path, bytes));
+  return OnnxImporter(path, *model, options).run();
+}
+
+Result<std::vector<std::string>> onnx_inputs(const std::string& path) {
+  QL_ASSIGN(const auto model, load_onnx_model(path));
+  std::set<std::string> known;
+  for (const auto& tensor : model->graph().initializer())
+    known.insert(tensor.name());
+  std::vector<std::string> out;
+  for (const auto& input : model->graph().input()) {
+    if (!known.contains(input.name())) out.push_back(input.name());
+  }
+  return out;
 }
 
 std::vector<std::string> onnx_op_names() { return OnnxOps::names(); }

@@ -242,6 +242,10 @@ Result<HostTensor> OnnxTensors::read(const onnx::TensorProto& proto) {
 
 Result<std::unique_ptr<onnx::ModelProto>> load_onnx_model(const std::string& path) {
   QL_ASSIGN(const std::string bytes, read_whole_file(path, kMaxModelBytes));
+  return parse_onnx_model(path, bytes);
+}
+
+Result<std::unique_ptr<onnx::ModelProto>> parse_onnx_model(const std::string& path, const std::string& bytes) {
   auto model = std::make_unique<onnx::ModelProto>();
   google::protobuf::io::ArrayInputStream array(
       bytes.data(), static_cast<int>(std::min<size_t>(bytes.size(), std::numeric_limits<int>::max())));

@@ -1,6 +1,7 @@
 #pragma once
 #include <map>
 #include <memory>
+#include <optional>
 #include <string>
 
 #include "frontend/formats/byte_source.h"
@@ -32,6 +33,9 @@ class OnnxTensors {
 std::optional<ValueType> onnx_type(int data_type);
 /// The name that ONNX's documents use: "FLOAT", "INT4", …
 std::string onnx_type_name(int data_type);
+
+/// The same from bytes; `path` is for messages and for external data.
+Result<std::unique_ptr<onnx::ModelProto>> parse_onnx_model(const std::string& path, const std::string& bytes);
 
 /// Parses the file; sizes and nesting are bounded by the file itself.
 Result<std::unique_ptr<onnx::ModelProto>> load_onnx_model(const std::string& path);

@@ -174,6 +174,12 @@ std::vector<double> OnnxNode::numbers(const char* name, std::vector<double> fall
   return found ? std::vector<double>(found->floats().begin(), found->floats().end()) : fallback;
 }
 
+std::vector<std::string> OnnxNode::strings(const char* name) {
+  const auto* found = find(name, onnx::AttributeProto::STRINGS);
+  return found ? std::vector<std::string>(found->strings().begin(), found->strings().end())
+               : std::vector<std::string>();
+}
+
 const onnx::TensorProto* OnnxNode::tensor(const char* name) {
   const auto* found = find(name, onnx::AttributeProto::TENSOR);
   return found ? &found->t() : nullptr;

@@ -59,6 +59,7 @@ class OnnxNode {
   std::string string(const char* name, const std::string& fallback);
   std::vector<int64_t> integers(const char* name, std::vector<int64_t> fallback);
   std::vector<double> numbers(const char* name, std::vector<double> fallback);
+  std::vector<std::string> strings(const char* name);
   const onnx::TensorProto* tensor(const char* name);
   const onnx::GraphProto* graph(const char* name);
   void ignore(const char* name) { asked_.insert(name); }

@@ -21,8 +21,14 @@ struct OnnxOptions {
 /// of their own (the pass fold_qdq makes integer ops of them). What has no meaning here is listed at once.
 Result<Graph> read_onnx(const std::string& path, const OnnxOptions& options = {});
 
+/// The same from memory; `path` is for messages and for external data.
+Result<Graph> read_onnx_bytes(const std::string& path, const std::string& bytes, const OnnxOptions& options = {});
+
 /// Whether the first bytes look like an ONNX file: a protobuf message with ModelProto's first fields.
 bool looks_like_onnx(const std::string& path);
+
+/// Names of the inputs that a caller gives, in order: those without an initializer.
+Result<std::vector<std::string>> onnx_inputs(const std::string& path);
 
 /// Operators that are read, "Conv" or "com.microsoft:QLinearAdd", sorted.
 std::vector<std::string> onnx_op_names();

@@ -294,7 +294,11 @@ void read_space_to_depth(OnnxNode& node) {
   const Shape s = node.shape(x);
   if (s.size() != 4 || b < 1 || b > 65536 || s[2] % b != 0 || s[3] % b != 0)
     node.problem("blocksize", std::to_string(b) + " does not fit the shape " + to_string(s));
+  const bool crd = node.string("mode", "DCR") == "CRD";
   const TensorId apart = node.reshape(x, {s[0], s[1], s[2] / b, b, s[3] / b, b});
+  if (crd)
+    return node.result(
+        node.reshape(node.transpose(apart, {0, 1, 3, 5, 2, 4}), {s[0], s[1] * b * b, s[2] / b, s[3] / b}));
   node.result(node.reshape(node.transpose(apart, {0, 3, 5, 1, 2, 4}), {s[0], s[1] * b * b, s[2] / b, s[3] / b}));
 }
 

@@ -356,7 +356,8 @@ void read_dropout(OnnxNode& node) {
   node.ignore("ratio");
   node.ignore("seed");
   node.ignore("is_test");
-  if (node.has(2) && node.is_constant(2) && node.constant_numbers(2, "training_mode")[0] != 0)
+  const bool no_ratio = node.has(1) && node.is_constant(1) && node.constant_number(1, "ratio") == 0;
+  if (!no_ratio && node.has(2) && node.constant_number(2, "training_mode") != 0)
     node.unsupported("training_mode", "is set; models are compiled for inference", "export in evaluation mode");
   node.result(node.in(0));
   if (node.output_count() > 1) {

@@ -92,7 +92,9 @@ TensorId matmul(OnnxNode& node, TensorId a, TensorId b, ValueType accumulator, T
 }
 
 void read_matmul(OnnxNode& node) {
-  node.result(matmul(node, as_float(node, node.in(0)), as_float(node, node.in(1)), ValueType::kF32, kNone, kNone, {}));
+  const TensorId a = as_float(node, node.in(0));
+  node.result(
+      node.cast(matmul(node, a, as_float(node, node.in(1)), ValueType::kF32, kNone, kNone, {}), node.type(a).type));
 }
 
 TensorId transposed(OnnxNode& node, TensorId x, bool yes) {
@@ -111,8 +113,10 @@ void read_gemm(OnnxNode& node) {
   const double alpha = node.number("alpha", 1), beta = node.number("beta", 1);
   node.ignore("broadcast");
   TensorId product = scaled(node, matmul(node, a, b, ValueType::kF32, kNone, kNone, {}), alpha);
-  if (node.has(2) && beta != 0) product = node.binary("add", product, scaled(node, as_float(node, node.in(2)), beta));
-  node.result(product);
+  if (node.has(2) && beta != 0) {
+    product = node.binary("add", product, scaled(node, node.cast(node.in(2), ValueType::kF32), beta));
+  }
+  node.result(node.cast(product, node.type(a).type));
 }
 
 /// Sums over an index of one operand alone, so that the rest is a dot_general; repeated indices are refused.
@@ -241,9 +245,10 @@ TensorId conv(OnnxNode& node, const ConvOperands& operands, ValueType accumulato
 }
 
 void read_conv(OnnxNode& node) {
-  TensorId y = conv(node, {as_float(node, node.in(0)), as_float(node, node.in(1))}, ValueType::kF32, {});
-  if (node.has(2)) y = node.binary("add", y, as_float(node, node.in(2)));
-  node.result(node.to_channels_first(y));
+  const TensorId x = as_float(node, node.in(0));
+  TensorId y = conv(node, {x, as_float(node, node.in(1))}, ValueType::kF32, {});
+  if (node.has(2)) y = node.binary("add", y, node.cast(node.in(2), ValueType::kF32));
+  node.result(node.to_channels_first(node.cast(y, node.type(x).type)));
 }
 
 /// The input dilated by the strides, the kernel [C, O / groups, k..] flipped.
@@ -267,8 +272,8 @@ void read_conv_transpose(OnnxNode& node) {
     }
     return out;
   };
-  const auto strides = list("strides", axes, 1), dilations = list("dilations", axes, 1),
-             extra = list("output_padding", axes, 0);
+  const auto strides = list("strides", axes, 1), dilations = list("dilations", axes, 1);
+  auto extra = list("output_padding", axes, 0);
   auto pads = list("pads", 2 * axes, 0);
   std::vector<int64_t> wanted;
   if (node.has_attribute("output_shape")) wanted = list("output_shape", axes, 0);
@@ -291,7 +296,9 @@ void read_conv_transpose(OnnxNode& node) {
     const int64_t reach = (kernel[i] - 1) * dilations[i];
     if (strides[i] < 1 || dilations[i] < 1) node.problem("strides", "must be at least 1");
     if (!wanted.empty()) {
-      const int64_t total = std::max<int64_t>(strides[i] * (xs[2 + i] - 1) + extra[i] + reach + 1 - wanted[i], 0);
+      int64_t total = strides[i] * (xs[2 + i] - 1) + extra[i] + reach + 1 - wanted[i];
+      extra[i] += std::max<int64_t>(-total, 0);  // more than the input reaches
+      total = std::max<int64_t>(total, 0);
       pads[i] = automatic == "SAME_UPPER" ? total / 2 : total - total / 2;
       pads[i + axes] = total - pads[i];
     }
@@ -319,8 +326,8 @@ void read_conv_transpose(OnnxNode& node) {
   merged.insert(merged.end(), {ws[0] / groups, groups * ws[1]});
   k = node.reshape(k, merged);
   TensorId y = node.add("conv", {node.to_channels_last(x), k}, attrs);
-  if (node.has(2)) y = node.binary("add", y, as_float(node, node.in(2)));
-  node.result(node.to_channels_first(y));
+  if (node.has(2)) y = node.binary("add", y, node.cast(node.in(2), ValueType::kF32));
+  node.result(node.to_channels_first(node.cast(y, node.type(x).type)));
 }
 
 /// Zero points of rows (of a) or columns (of b): a scalar, a vector, or already of the operand's rank.

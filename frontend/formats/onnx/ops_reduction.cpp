@@ -267,13 +267,27 @@ void read_layer_norm(OnnxNode& node) {
   const bool rms = node.op() != "LayerNormalization";
   TensorId scale = as_float(node, node.in(1)), bias = node.has(2) ? as_float(node, node.in(2)) : kNone;
   const double epsilon = node.number("epsilon", static_cast<double>(1e-5f));
+  const auto statistics = [&] {
+    if (node.output_count() < 2) return;
+    // Mean and the reciprocal deviation, as later results.
+    std::vector<int64_t> over;
+    for (int64_t d = axis; d < node.rank(x); d++)
+      over.push_back(d);
+    const TensorId average = mean(node, x, over, true);
+    const TensorId centered = node.binary("sub", x, average);
+    const TensorId variance = mean(node, node.binary("mul", centered, centered), over, true);
+    node.result(average);
+    node.result(node.unary("rsqrt", node.binary("add", variance, node.scalar(node.type(x).type, epsilon))));
+  };
   if (element_count(node.shape(scale)) == element_count(tail) &&
       (!bias.valid() || element_count(node.shape(bias)) == element_count(tail))) {
-    return node.result(layer_norm(node, x, node.reshape(scale, tail), bias.valid() ? node.reshape(bias, tail) : kNone,
-                                  axes, epsilon, rms));
+    node.result(layer_norm(node, x, node.reshape(scale, tail), bias.valid() ? node.reshape(bias, tail) : kNone, axes,
+                           epsilon, rms));
+    return statistics();
   }
   TensorId y = node.binary("mul", layer_norm(node, x, kNone, kNone, axes, epsilon, rms), scale);
   node.result(bias.valid() ? node.binary("add", y, bias) : y);
+  statistics();
 }
 
 /// A vector per channel as it broadcasts to [N, C, s..].

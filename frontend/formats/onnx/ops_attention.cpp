@@ -1,0 +1,182 @@
+// Attention, RotaryEmbedding and Hardmax, out of products, softmax and movement.
+#include <cmath>
+#include <limits>
+
+#include "frontend/formats/onnx/node.h"
+#include "frontend/ops/contraction.h"
+#include "frontend/ops/reduction.h"
+
+namespace qlathe {
+namespace {
+
+/// [batch, length, heads * size] to [batch, heads, length, size]; four axes stay.
+TensorId split_heads(OnnxNode& node, TensorId x, int64_t heads, const char* field) {
+  const Shape s = node.shape(x);
+  if (s.size() == 4) return x;
+  if (s.size() != 3 || heads < 1 || s[2] % heads != 0) node.problem(field, "does not fit the shape " + to_string(s));
+  return node.transpose(node.reshape(x, {s[0], s[1], heads, s[2] / heads}), {0, 2, 1, 3});
+}
+
+/// Each head repeated `times` times in a row: [b, h, l, s] to [b, h * times, l, s].
+TensorId repeat_heads(OnnxNode& node, TensorId x, int64_t times) {
+  if (times == 1) return x;
+  const Shape s = node.shape(x);
+  const TensorId wide = node.broadcast(node.reshape(x, {s[0], s[1], 1, s[2], s[3]}), {s[0], s[1], times, s[2], s[3]});
+  return node.reshape(wide, {s[0], s[1] * times, s[2], s[3]});
+}
+
+/// Batched product over two leading axes; `transposed`: b is [.., n, k].
+TensorId product(OnnxNode& node, TensorId a, TensorId b, bool transposed) {
+  auto attrs = std::make_shared<DotGeneralAttrs>();
+  attrs->lhs_batch = {0, 1};
+  attrs->rhs_batch = {0, 1};
+  attrs->lhs_contracting = {3};
+  attrs->rhs_contracting = {transposed ? 3 : 2};
+  return node.add("dot_general", {a, b}, attrs);
+}
+
+void read_attention(OnnxNode& node) {
+  const TensorId q3 = node.in(0);
+  const ValueType type = node.type(q3).type;
+  if (type != ValueType::kF32) node.unsupported("Q", std::string(name(type)) + " is not supported; float32 is");
+  const bool flat = node.rank(q3) == 3;
+  const int64_t q_heads = node.integer("q_num_heads", 0), kv_heads = node.integer("kv_num_heads", 0);
+  node.ignore("softmax_precision");
+  TensorId q = split_heads(node, q3, q_heads, "q_num_heads"),
+           k = split_heads(node, node.in(1), kv_heads, "kv_num_heads"),
+           v = split_heads(node, node.in(2), kv_heads, "kv_num_heads");
+  int64_t past = 0;
+  if (node.has(4)) {
+    past = node.shape(node.in(4))[2];
+    k = node.concat({node.in(4), k}, 2);
+    v = node.concat({node.in(5), v}, 2);
+  }
+  const TensorId present_k = k, present_v = v;
+  if (node.has(6)) node.unsupported("nonpad_kv_seqlen", "is not supported");
+  const int64_t heads = node.shape(q)[1], length = node.shape(q)[2], total = node.shape(k)[2];
+  if (node.shape(k)[1] < 1 || heads % node.shape(k)[1] != 0)
+    node.problem("kv_num_heads", "does not divide the heads of Q");
+  k = repeat_heads(node, k, heads / node.shape(k)[1]);
+  v = repeat_heads(node, v, heads / node.shape(v)[1]);
+  // As the standard defines it, each operand is scaled by the root.
+  const double scale = node.number("scale", 1 / std::sqrt(static_cast<double>(node.shape(q)[3])));
+  const TensorId root = node.scalar(static_cast<float>(std::sqrt(scale)));
+  TensorId scores = product(node, node.binary("mul", q, root), node.binary("mul", k, root), true);
+  const TensorId raw = scores;
+  TensorId mask = node.has(3) ? node.in(3) : kNone;
+  const float lowest = -std::numeric_limits<float>::infinity();
+  const double softcap = node.number("softcap", 0);
+  const auto capped = [&](TensorId x) {
+    if (softcap == 0) return x;
+    const TensorId cap = node.scalar(static_cast<float>(softcap));
+    return node.pointwise(
+        x, {onnx_step("div", ValueType::kF32, {1}), onnx_step("tanh"), onnx_step("mul", ValueType::kF32, {1})}, {cap});
+  };
+  const int64_t mode = node.integer("qk_matmul_output_mode", 0);
+  scores = capped(scores);
+  const TensorId after_cap = scores;
+  if (mask.valid()) {
+    if (node.shape(mask).back() < total) {
+      // Keys beyond the mask are hidden.
+      node.unsupported("attn_mask", "is shorter than the keys");
+    }
+    if (node.type(mask).type == ValueType::kBool) mask = node.select(mask, node.scalar(0.0f), node.scalar(lowest));
+    scores = node.binary("add", scores, mask);
+  }
+  if (node.integer("is_causal", 0) != 0) {
+    HostTensor causal(ValueType::kF32, {length, total});
+    for (int64_t i = 0; i < length; i++) {
+      for (int64_t j = 0; j < total; j++)
+        causal.as<float>()[static_cast<size_t>(i * total + j)] = j > i + past ? lowest : 0.0f;
+    }
+    scores = node.binary("add", scores, node.constant(std::move(causal), "causal"));
+  }
+  TensorId weights = node.add("softmax", {scores}, std::make_shared<SoftmaxAttrs>());
+  // A row without any key has no weights, where softmax would have no numbers.
+  if (mask.valid()) weights = node.select(node.compare("equal", weights, weights), weights, node.scalar(0.0f));
+  TensorId y = product(node, weights, v, false);
+  if (flat) {
+    const Shape s = node.shape(y);
+    y = node.reshape(node.transpose(y, {0, 2, 1, 3}), {s[0], s[2], s[1] * s[3]});
+  }
+  node.result(y);
+  node.result(present_k);
+  node.result(present_v);
+  node.result(mode == 0 ? raw : mode == 1 ? after_cap : mode == 2 ? scores : weights);
+}
+
+/// x1 * cos - x2 * sin and x2 * cos + x1 * sin on halves (or on even and odd elements) of each head.
+void read_rotary(OnnxNode& node) {
+  const TensorId given = node.in(0);
+  const bool flat = node.rank(given) == 3;
+  const int64_t heads = node.integer("num_heads", 0);
+  TensorId x = split_heads(node, given, heads, "num_heads");
+  const Shape s = node.shape(x);  // [batch, heads, length, size]
+  const bool interleaved = node.integer("interleaved", 0) != 0;
+  int64_t turned = node.integer("rotary_embedding_dim", 0);
+  if (turned == 0) turned = s[3];
+  if (turned < 2 || turned > s[3] || turned % 2 != 0) node.problem("rotary_embedding_dim", "does not fit the heads");
+  TensorId cosine = node.in(1), sine = node.in(2);
+  if (node.has(3)) {
+    cosine = node.gather(cosine, node.in(3), 0);
+    sine = node.gather(sine, node.in(3), 0);
+  }
+  const auto placed = [&](TensorId t) {
+    t = node.slice_axis(t, node.rank(t) - 1, 0, turned / 2);
+    const Shape own = node.shape(t);
+    if (own.size() != 3) node.problem("cos_cache", "has the shape " + to_string(own));
+    return node.reshape(t, {own[0], 1, own[1], own[2]});
+  };
+  cosine = placed(cosine);
+  sine = placed(sine);
+  const TensorId head = node.slice_axis(x, 3, 0, turned);
+  TensorId first = kNone, second = kNone;
+  const auto every_other = [&](int64_t start) {
+    return node.slice(head, {0, 0, 0, start}, {s[0], s[1], s[2], turned / 2}, {1, 1, 1, 2});
+  };
+  first = interleaved ? every_other(0) : node.slice_axis(head, 3, 0, turned / 2);
+  second = interleaved ? every_other(1) : node.slice_axis(head, 3, turned / 2, turned / 2);
+  const TensorId real = node.binary("sub", node.binary("mul", cosine, first), node.binary("mul", sine, second));
+  const TensorId imaginary = node.binary("add", node.binary("mul", sine, first), node.binary("mul", cosine, second));
+  TensorId y = kNone;
+  if (interleaved) {
+    const Shape apart = {s[0], s[1], s[2], turned / 2, 1};
+    y = node.reshape(node.concat({node.reshape(real, apart), node.reshape(imaginary, apart)}, 4),
+                     {s[0], s[1], s[2], turned});
+  } else {
+    y = node.concat({real, imaginary}, 3);
+  }
+  if (turned < s[3]) y = node.concat({y, node.slice_axis(x, 3, turned, s[3] - turned)}, 3);
+  if (flat) y = node.reshape(node.transpose(y, {0, 2, 1, 3}), node.shape(given));
+  node.result(y);
+}
+
+/// One at the first of the largest elements, zero elsewhere.
+void read_hardmax(OnnxNode& node) {
+  const TensorId x = node.in(0);
+  const int64_t axis = node.axis(node.integer("axis", node.opset < 13 ? 1 : -1), node.rank(x));
+  if (node.opset < 13 && axis != node.rank(x) - 1)
+    node.unsupported("axis", "before opset 13 the last axis is supported only");
+  auto attrs = std::make_shared<ReduceAttrs>();
+  attrs->kind = ReduceKind::kMax;
+  attrs->axes = {axis};
+  attrs->keep_dims = true;
+  const TensorId equal = node.compare("equal", x, node.add("reduce", {x}, attrs));
+  Shape along(node.shape(x).size(), 1);
+  const int64_t n = along[static_cast<size_t>(axis)] = node.shape(x)[static_cast<size_t>(axis)];
+  HostTensor iota(ValueType::kI32, along);
+  for (int64_t i = 0; i < n; i++)
+    iota.set_int(i, i);
+  const TensorId index = node.constant(std::move(iota), "index");
+  auto first = std::make_shared<ReduceAttrs>(*attrs);
+  first->kind = ReduceKind::kMin;
+  const TensorId at =
+      node.add("reduce", {node.select(equal, index, node.scalar(ValueType::kI32, static_cast<double>(n)))}, first);
+  const ValueType type = node.type(x).type;
+  node.result(node.select(node.compare("equal", index, at), node.scalar(type, 1), node.scalar(type, 0)));
+}
+
+const OnnxOps::Add kOps({{"Attention", read_attention}, {"RotaryEmbedding", read_rotary}, {"Hardmax", read_hardmax}});
+
+}  // namespace
+}  // namespace qlathe

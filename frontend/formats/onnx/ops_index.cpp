@@ -1,0 +1,228 @@
+// Operators that choose or place elements by index.
+#include <algorithm>
+#include <numeric>
+
+#include "frontend/formats/onnx/node.h"
+#include "frontend/ops/reduction.h"
+
+namespace qlathe {
+namespace {
+
+HostTensor iota(ValueType type, int64_t n, const Shape& shape) {
+  HostTensor out(type, {n});
+  for (int64_t i = 0; i < n; i++)
+    out.set_int(i, i);
+  return out.reshaped(shape);
+}
+
+/// The index of the extreme along an axis: where x equals it, the smallest (or largest) index.
+void read_arg(OnnxNode& node) {
+  const TensorId x = node.in(0);
+  const int64_t axis = node.axis(node.integer("axis", 0), node.rank(x));
+  const bool last = node.integer("select_last_index", 0) != 0, keep = node.integer("keepdims", 1) != 0;
+  const int64_t n = node.shape(x)[static_cast<size_t>(axis)];
+  auto extreme = std::make_shared<ReduceAttrs>();
+  extreme->kind = node.op() == "ArgMax" ? ReduceKind::kMax : ReduceKind::kMin;
+  extreme->axes = {axis};
+  extreme->keep_dims = true;
+  const TensorId best = node.add("reduce", {x}, extreme);
+  Shape along(node.shape(x).size(), 1);
+  along[static_cast<size_t>(axis)] = n;
+  const TensorId index = node.constant(iota(ValueType::kI32, n, along), "index");
+  const TensorId candidates = node.select(node.compare("equal", x, best), index,
+                                          node.scalar(ValueType::kI32, last ? -1 : static_cast<double>(n)));
+  auto pick = std::make_shared<ReduceAttrs>();
+  pick->kind = last ? ReduceKind::kMax : ReduceKind::kMin;
+  pick->axes = {axis};
+  pick->keep_dims = keep;
+  node.result(node.cast(node.add("reduce", {candidates}, pick), ValueType::kI64));
+}
+
+/// Negative indices count from the end of an axis of n elements.
+TensorId wrapped(OnnxNode& node, TensorId index, int64_t n) {
+  const ValueType type = node.type(index).type;
+  return node.select(node.compare("less", index, node.scalar(type, 0)),
+                     node.binary("add", index, node.scalar(type, static_cast<double>(n))), index);
+}
+
+TensorId wide(OnnxNode& node, TensorId index) { return node.cast(index, ValueType::kI64); }
+
+/// data [r axes], indices [.., k]: the first k axes are chosen.
+void read_gather_nd(OnnxNode& node) {
+  const TensorId x = node.in(0), indices = wide(node, node.in(1));
+  const Shape s = node.shape(x), q = node.shape(indices);
+  const int64_t batch = node.integer("batch_dims", 0);
+  if (q.empty() || batch < 0 || batch + q.back() > static_cast<int64_t>(s.size()) ||
+      batch >= static_cast<int64_t>(q.size()))
+    node.problem("indices", "of shape " + to_string(q) + " do not fit the data of shape " + to_string(s));
+  const int64_t k = q.back(), first = batch + k;
+  const Shape tail(s.begin() + first, s.end());
+  const int64_t rows = std::accumulate(s.begin(), s.begin() + first, int64_t{1}, std::multiplies<>());
+  Shape heads(q.begin(), q.end() - 1);
+  const auto strides = row_major_strides(Shape(s.begin(), s.begin() + first));
+  TensorId flat = kNone;
+  const auto add = [&](TensorId term) { flat = flat.valid() ? node.binary("add", flat, term) : term; };
+  for (int64_t i = 0; i < k; i++) {
+    const auto d = static_cast<size_t>(batch + i);
+    const TensorId one = node.reshape(node.slice_axis(indices, static_cast<int64_t>(q.size()) - 1, i, 1), heads);
+    add(node.binary("mul", wrapped(node, one, s[d]), node.scalar(ValueType::kI64, static_cast<double>(strides[d]))));
+  }
+  for (int64_t d = 0; d < batch; d++) {
+    Shape along(heads.size(), 1);
+    along[static_cast<size_t>(d)] = heads[static_cast<size_t>(d)];
+    const TensorId at = node.constant(iota(ValueType::kI64, heads[static_cast<size_t>(d)], along), "index");
+    add(node.binary("mul", at, node.scalar(ValueType::kI64, static_cast<double>(strides[static_cast<size_t>(d)]))));
+  }
+  Shape flattened = {rows};
+  flattened.insert(flattened.end(), tail.begin(), tail.end());
+  node.result(node.gather(node.reshape(x, flattened), flat, 0));
+}
+
+/// out[i, j, ..] = data[index[i, j, ..], j, ..] for axis 0, and so on.
+void read_gather_elements(OnnxNode& node) {
+  const TensorId x = node.in(0), indices = wide(node, node.in(1));
+  const Shape s = node.shape(x), q = node.shape(indices);
+  if (q.size() != s.size() || s.empty()) node.problem("indices", "need as many axes as the data");
+  const auto axis = static_cast<size_t>(node.axis(node.integer("axis", 0), node.rank(x)));
+  const auto strides = row_major_strides(s);
+  TensorId flat = node.binary("mul", wrapped(node, indices, s[axis]),
+                              node.scalar(ValueType::kI64, static_cast<double>(strides[axis])));
+  for (size_t d = 0; d < s.size(); d++) {
+    if (d == axis) continue;
+    Shape along(s.size(), 1);
+    along[d] = q[d];
+    HostTensor at = iota(ValueType::kI64, q[d], along);
+    for (int64_t i = 0; i < at.size(); i++)
+      at.set_int(i, i * strides[d]);
+    flat = node.binary("add", flat, node.constant(std::move(at), "index"));
+  }
+  node.result(node.gather(node.reshape(x, {element_count(s)}), flat, 0));
+}
+
+/// Result element i is element source[i] of the data followed by the updates.
+TensorId place_updates(OnnxNode& node, TensorId x, TensorId updates, const std::vector<int64_t>& source) {
+  const TensorId both = node.concat(
+      {node.reshape(x, {element_count(node.shape(x))}), node.reshape(updates, {element_count(node.shape(updates))})},
+      0);
+  return node.reshape(node.gather(both, node.integer_vector(source), 0), node.shape(x));
+}
+
+void no_reduction(OnnxNode& node) {
+  const std::string reduction = node.string("reduction", "none");
+  if (reduction != "none") node.unsupported("reduction", "'" + reduction + "' is not supported");
+}
+
+std::vector<int64_t> untouched(int64_t n) {
+  std::vector<int64_t> out(static_cast<size_t>(n));
+  std::iota(out.begin(), out.end(), 0);
+  return out;
+}
+
+int64_t checked_index(OnnxNode& node, int64_t index, int64_t n) {
+  if (index < -n || index >= n) node.problem("indices", std::to_string(index) + " is out of range");
+  return index < 0 ? index + n : index;
+}
+
+void read_scatter_nd(OnnxNode& node) {
+  const TensorId x = node.in(0), updates = node.in(2);
+  no_reduction(node);
+  const std::vector<int64_t> indices = node.constant_integers(1, "indices");
+  const Shape s = node.shape(x), q = node.shape(node.in(1));
+  if (q.empty() || q.back() > static_cast<int64_t>(s.size())) node.problem("indices", "do not fit the data");
+  const auto k = static_cast<size_t>(q.back());
+  const auto strides = row_major_strides(s);
+  const int64_t run = std::accumulate(s.begin() + static_cast<int64_t>(k), s.end(), int64_t{1}, std::multiplies<>());
+  const int64_t count = k == 0 ? 0 : static_cast<int64_t>(indices.size() / k), total = element_count(s);
+  if (element_count(node.shape(updates)) != count * run)
+    node.problem("updates", "have another size than the indices name");
+  std::vector<int64_t> source = untouched(total);
+  for (int64_t u = 0; u < count; u++) {
+    int64_t at = 0;
+    for (size_t d = 0; d < k; d++)
+      at += checked_index(node, indices[static_cast<size_t>(u) * k + d], s[d]) * strides[d];
+    for (int64_t e = 0; e < run; e++)
+      source[static_cast<size_t>(at + e)] = total + u * run + e;
+  }
+  node.result(place_updates(node, x, updates, source));
+}
+
+void read_scatter_elements(OnnxNode& node) {
+  const TensorId x = node.in(0), updates = node.in(2);
+  no_reduction(node);
+  const std::vector<int64_t> indices = node.constant_integers(1, "indices");
+  const Shape s = node.shape(x), q = node.shape(node.in(1));
+  if (q.size() != s.size() || node.shape(updates) != q)
+    node.problem("indices", "need the shape of the updates and the rank of the data");
+  const auto axis = static_cast<size_t>(node.axis(node.integer("axis", 0), node.rank(x)));
+  const auto strides = row_major_strides(s), own = row_major_strides(q);
+  const int64_t total = element_count(s);
+  std::vector<int64_t> source = untouched(total);
+  for (size_t u = 0; u < indices.size(); u++) {
+    int64_t at = 0;
+    for (size_t d = 0; d < s.size(); d++) {
+      const int64_t i = d == axis ? checked_index(node, indices[u], s[d]) : static_cast<int64_t>(u) / own[d] % q[d];
+      if (i >= s[d]) node.problem("indices", "reach beyond the data");
+      at += i * strides[d];
+    }
+    source[static_cast<size_t>(at)] = total + static_cast<int64_t>(u);
+  }
+  node.result(place_updates(node, x, updates, source));
+}
+
+void read_one_hot(OnnxNode& node) {
+  TensorId indices = node.in(0);
+  if (is_float(node.type(indices).type)) indices = node.cast(indices, ValueType::kI64);
+  indices = wide(node, indices);
+  const auto depth = static_cast<int64_t>(node.constant_number(1, "depth"));
+  if (depth < 1 || depth > 1 << 24) node.problem("depth", std::to_string(depth) + " is out of range");
+  const int64_t rank = node.rank(indices) + 1, axis = node.axis(node.integer("axis", -1), rank);
+  Shape apart = node.shape(indices), along(static_cast<size_t>(rank), 1);
+  apart.insert(apart.begin() + axis, 1);
+  along[static_cast<size_t>(axis)] = depth;
+  const TensorId hit = node.compare("equal", node.reshape(wrapped(node, indices, depth), apart),
+                                    node.constant(iota(ValueType::kI64, depth, along), "index"));
+  const TensorId values = node.in(2);
+  const auto value = [&](int64_t i) { return node.reshape(node.slice_axis(values, 0, i, 1), {}); };
+  node.result(node.select(hit, value(1), value(0)));
+}
+
+/// As a product with a triangle of ones: float32.
+void read_cumsum(OnnxNode& node) {
+  const TensorId x = node.in(0);
+  const auto axes = node.constant_integers(1, "axis");
+  if (axes.size() != 1) node.problem("axis", "is not one axis");
+  const int64_t axis = node.axis(axes[0], node.rank(x));
+  const bool exclusive = node.integer("exclusive", 0) != 0, reverse = node.integer("reverse", 0) != 0;
+  if (node.type(x).type != ValueType::kF32)
+    node.unsupported("x", std::string(name(node.type(x).type)) + " is not supported; float32 is");
+  const int64_t n = node.shape(x)[static_cast<size_t>(axis)];
+  if (n > 4096) node.unsupported("axis", "has " + std::to_string(n) + " elements; at most 4096 are supported");
+  HostTensor ones(ValueType::kF32, {n, n});  // [from, to]
+  for (int64_t from = 0; from < n; from++) {
+    for (int64_t to = 0; to < n; to++) {
+      const int64_t distance = reverse ? from - to : to - from;
+      ones.as<float>()[static_cast<size_t>(from * n + to)] = distance > 0 || (distance == 0 && !exclusive) ? 1.f : 0.f;
+    }
+  }
+  auto attrs = std::make_shared<DotGeneralAttrs>();
+  attrs->lhs_contracting = {node.rank(x) - 1};
+  attrs->rhs_contracting = {0};
+  const TensorId sums =
+      node.add("dot_general", {node.axis_to_last(x, axis), node.constant(std::move(ones), "ones")}, attrs);
+  node.result(node.last_to_axis(sums, axis));
+}
+
+const OnnxOps::Add kOps({
+    {"ArgMax", read_arg},
+    {"ArgMin", read_arg},
+    {"GatherND", read_gather_nd},
+    {"GatherElements", read_gather_elements},
+    {"ScatterND", read_scatter_nd},
+    {"ScatterElements", read_scatter_elements},
+    {"Scatter", read_scatter_elements},
+    {"OneHot", read_one_hot},
+    {"CumSum", read_cumsum},
+});
+
+}  // namespace
+}  // namespace qlathe

@@ -1,0 +1,190 @@
+// Resize and Upsample: along each axis a gather (nearest), or a weighted sum of gathers (linear, cubic).
+#include <algorithm>
+#include <cmath>
+#include <numeric>
+
+#include "frontend/formats/onnx/node.h"
+
+namespace qlathe {
+namespace {
+
+constexpr int64_t kMaxExtent = int64_t{1} << 24;
+
+/// How positions of the result become positions of the input.
+struct Coordinates {
+  std::string mode = "half_pixel";
+  std::string nearest = "round_prefer_floor";
+  double cubic = -0.75;
+  bool exclude_outside = false;
+};
+
+/// The position in the input of index `o`; extents and scale of the axis.
+double source_position(const Coordinates& c, int64_t o, int64_t in, int64_t out, double scale) {
+  const auto x = static_cast<double>(o);
+  if (c.mode == "asymmetric") return x / scale;
+  if (c.mode == "align_corners") {
+    return out <= 1 ? 0 : x * static_cast<double>(in - 1) / static_cast<double>(out - 1);
+  }
+  if (c.mode == "pytorch_half_pixel") return out <= 1 ? 0 : (x + 0.5) / scale - 0.5;
+  if (c.mode == "half_pixel_symmetric") {
+    const double adjusted = static_cast<double>(out) / (scale * static_cast<double>(in));
+    const double center = static_cast<double>(in) / 2;
+    return center * (1 - adjusted) + (x + 0.5) / scale - 0.5;
+  }
+  return (x + 0.5) / scale - 0.5;  // half_pixel
+}
+
+int64_t nearest_index(const Coordinates& c, double at) {
+  const double down = std::floor(at);
+  if (c.nearest == "floor") return static_cast<int64_t>(down);
+  if (c.nearest == "ceil") return static_cast<int64_t>(std::ceil(at));
+  const bool half = at - down == 0.5;
+  if (half) return static_cast<int64_t>(c.nearest == "round_prefer_ceil" ? down + 1 : down);
+  return static_cast<int64_t>(std::round(at));
+}
+
+/// One tap of every result along an axis: which element, and how much of it.
+struct Tap {
+  std::vector<int64_t> index;
+  std::vector<float> weight;
+};
+
+double cubic_weight(double a, double distance) {
+  const double d = std::abs(distance);
+  if (d <= 1) return ((a + 2) * d - (a + 3)) * d * d + 1;
+  return d < 2 ? ((a * d - 5 * a) * d + 8 * a) * d - 4 * a : 0;
+}
+
+std::vector<Tap> taps(const Coordinates& c, const std::string& mode, int64_t in, int64_t out, double scale) {
+  const int first = mode == "cubic" ? -1 : 0, count = mode == "nearest" ? 1 : mode == "linear" ? 2 : 4;
+  std::vector<Tap> result(static_cast<size_t>(count));
+  for (int64_t o = 0; o < out; o++) {
+    const double at = source_position(c, o, in, out, scale);
+    const auto base = static_cast<int64_t>(std::floor(at));
+    const double rest = at - std::floor(at);
+    std::vector<double> weights;
+    double sum = 0;
+    for (int t = 0; t < count; t++) {
+      double w = mode == "nearest"  ? 1
+                 : mode == "linear" ? (t == 0 ? 1 - rest : rest)
+                                    : cubic_weight(c.cubic, rest - (t + first));
+      const int64_t i = base + t + first;
+      if (c.exclude_outside && mode == "cubic" && (i < 0 || i >= in)) w = 0;
+      weights.push_back(w);
+      sum += w;
+    }
+    for (int t = 0; t < count; t++) {
+      const int64_t i = mode == "nearest" ? nearest_index(c, at) : base + t + first;
+      auto& tap = result[static_cast<size_t>(t)];
+      tap.index.push_back(std::clamp<int64_t>(i, 0, in - 1));
+      tap.weight.push_back(static_cast<float>(c.exclude_outside ? weights[static_cast<size_t>(t)] / sum
+                                                                : weights[static_cast<size_t>(t)]));
+    }
+  }
+  return result;
+}
+
+TensorId along_axis(OnnxNode& node, TensorId x, size_t axis, const std::vector<Tap>& all) {
+  const auto at = static_cast<int64_t>(axis);
+  if (all.size() == 1) return node.gather(x, node.integer_vector(all[0].index), at);
+  Shape shape(node.shape(x).size(), 1);
+  shape[axis] = static_cast<int64_t>(all[0].index.size());
+  TensorId sum = kNone;
+  for (const Tap& tap : all) {
+    const TensorId part = node.gather(x, node.integer_vector(tap.index), at);
+    const TensorId weight = node.constant(HostTensor::of(ValueType::kF32, shape, tap.weight), "weight");
+    sum = sum.valid() ? node.pointwise(part, {onnx_step("fma", ValueType::kF32, {1, 2})}, {weight, sum})
+                      : node.binary("mul", part, weight);
+  }
+  return sum;
+}
+
+/// The extents and scales that the node asks for, one per axis of x.
+struct Target {
+  Shape shape;
+  std::vector<double> scales;
+};
+
+Target target(OnnxNode& node, const Shape& x) {
+  const bool upsample = node.op() == "Upsample";
+  std::vector<int64_t> axes(x.size());
+  std::iota(axes.begin(), axes.end(), 0);
+  if (node.has_attribute("axes")) {
+    axes = node.integers("axes", {});
+    for (int64_t& a : axes)
+      a = node.axis(a, static_cast<int64_t>(x.size()), "axes");
+  }
+  Target out{x, std::vector<double>(x.size(), 1)};
+  const size_t scales_at = upsample || node.opset < 11 ? 1 : 2;
+  std::vector<double> scales;
+  if (upsample && node.has_attribute("scales")) {
+    scales = node.numbers("scales", {});
+  } else if (node.has(scales_at) && element_count(node.shape(node.in(scales_at))) > 0) {
+    scales = node.constant_numbers(scales_at, "scales");
+  }
+  const std::string policy = node.string("keep_aspect_ratio_policy", "stretch");
+  if (!scales.empty()) {
+    if (scales.size() != axes.size()) node.problem("scales", "has another length than the input has axes");
+    for (size_t i = 0; i < axes.size(); i++) {
+      const auto d = static_cast<size_t>(axes[i]);
+      if (!(scales[i] > 0) || !(static_cast<double>(x[d]) * scales[i] < static_cast<double>(kMaxExtent)))
+        node.problem("scales", std::to_string(scales[i]) + " is out of range");
+      out.scales[d] = scales[i];
+      out.shape[d] = static_cast<int64_t>(std::floor(static_cast<double>(x[d]) * scales[i]));
+    }
+    return out;
+  }
+  std::vector<int64_t> sizes = node.constant_integers(3, "sizes");
+  if (sizes.size() != axes.size()) node.problem("sizes", "has another length than the input has axes");
+  double factor = 0;
+  for (size_t i = 0; i < axes.size(); i++) {
+    const auto d = static_cast<size_t>(axes[i]);
+    if (sizes[i] < 0 || sizes[i] > kMaxExtent || x[d] == 0)
+      node.problem("sizes", std::to_string(sizes[i]) + " is out of range");
+    const double own = static_cast<double>(sizes[i]) / static_cast<double>(x[d]);
+    factor = i == 0 ? own : policy == "not_larger" ? std::min(factor, own) : std::max(factor, own);
+    out.scales[d] = own;
+    out.shape[d] = sizes[i];
+  }
+  if (policy == "stretch") return out;
+  for (int64_t axis : axes) {
+    const auto d = static_cast<size_t>(axis);
+    out.scales[d] = factor;
+    out.shape[d] = static_cast<int64_t>(std::floor(static_cast<double>(x[d]) * factor + 0.5));
+  }
+  return out;
+}
+
+void read_resize(OnnxNode& node) {
+  TensorId x = node.in(0);
+  const std::string mode = node.string("mode", "nearest");
+  if (mode != "nearest" && mode != "linear" && mode != "cubic")
+    node.unsupported("mode", "'" + mode + "' is not supported");
+  Coordinates c;
+  const bool old = node.op() == "Upsample" || node.opset < 11;
+  c.mode = node.string("coordinate_transformation_mode", old ? "asymmetric" : "half_pixel");
+  c.nearest = node.string("nearest_mode", old ? "floor" : "round_prefer_floor");
+  c.cubic = node.number("cubic_coeff_a", -0.75);
+  c.exclude_outside = node.integer("exclude_outside", 0) != 0;
+  node.ignore("extrapolation_value");
+  static const std::vector<std::string> modes = {"half_pixel", "asymmetric", "align_corners", "pytorch_half_pixel",
+                                                 "half_pixel_symmetric"};
+  if (std::find(modes.begin(), modes.end(), c.mode) == modes.end())
+    node.unsupported("coordinate_transformation_mode", "'" + c.mode + "' is not supported");
+  if (node.integer("antialias", 0) != 0) node.unsupported("antialias", "is not supported");
+  const Target to = target(node, node.shape(x));
+  if (mode != "nearest" && node.type(x).type != ValueType::kF32)
+    node.unsupported("input", std::string(name(node.type(x).type)) + " is resized by mode nearest only");
+  for (size_t d = 0; d < to.shape.size(); d++) {
+    const int64_t in = node.shape(x)[d];
+    if (to.shape[d] == in && to.scales[d] == 1) continue;
+    if (in == 0) node.problem("input", "is empty");
+    x = along_axis(node, x, d, taps(c, mode, in, to.shape[d], to.scales[d]));
+  }
+  node.result(x);
+}
+
+const OnnxOps::Add kOps({{"Resize", read_resize}, {"Upsample", read_resize}});
+
+}  // namespace
+}  // namespace qlathe

@@ -1,0 +1,207 @@
+// Networks and single operators in a model file, with inputs and the outputs of known runtimes (models/README.md).
+#include <fstream>
+
+#include "frontend/formats/arrays/array_file.h"
+#include "frontend/formats/onnx/onnx.h"
+#include "frontend/numerics/convert.h"
+#include "tests/cases/case_kind.h"
+
+namespace qlathe::cases {
+namespace {
+
+namespace fs = std::filesystem;
+using nlohmann::ordered_json;
+
+/// The one array of an .npy.
+Result<HostTensor> read_npy(const fs::path& file) {
+  std::ifstream in(file, std::ios::binary);
+  std::string head(128, ' ');
+  in.read(head.data(), 128);
+  if (head.find("'<u8'") != std::string::npos || head.find("'<c") != std::string::npos)
+    return Status::unsupported({file.string(), "", ""}, "holds uint64 or complex numbers");
+  QL_ASSIGN(const auto arrays, open_arrays(file.string()));
+  if (arrays->arrays().size() != 1) return Status::user({file.string(), "", ""}, "has no single array");
+  return arrays->read(arrays->arrays()[0].name);
+}
+
+/// Element `step` of the leading axis.
+HostTensor step_of(const HostTensor& all, size_t step) {
+  HostTensor out(all.type(), Shape(all.shape().begin() + 1, all.shape().end()));
+  std::memcpy(out.bytes(), all.bytes() + step * out.byte_size(), out.byte_size());
+  return out;
+}
+
+/// A set of inputs with the outputs of the runtime that counts.
+struct Set {
+  std::vector<HostTensor> inputs;                  // as stored
+  std::vector<std::optional<HostTensor>> outputs;  // as stored; nothing where the file is not there
+  size_t steps = 1;
+  std::string runtime;
+  double agreement = 0;  ///< largest distance of two runtimes on the outputs, absolute
+
+  std::vector<HostTensor> inputs_at(size_t step) const {
+    if (steps == 1) return inputs;
+    std::vector<HostTensor> out;
+    for (const HostTensor& input : inputs)
+      out.push_back(step_of(input, step));
+    return out;
+  }
+};
+
+Result<Set> read_set(const CaseRef& ref, const ordered_json& json, const std::vector<std::string>& preferred) {
+  Set set;
+  set.steps = json.value("steps", 1);
+  for (const auto& file : json.at("inputs")) {
+    if (file.is_null()) continue;  // its value is in the model
+    QL_ASSIGN(HostTensor input, read_npy(ref.folder / file.get<std::string>()));
+    if (set.steps > 1 && (input.rank() < 1 || input.shape()[0] != static_cast<int64_t>(set.steps)))
+      return Status::user({ref.folder.string(), file.get<std::string>(), ""}, "has no leading axis of the steps");
+    set.inputs.push_back(std::move(input));
+  }
+  const ordered_json& outputs = json.at("outputs");
+  for (const std::string& runtime : preferred) {
+    if (set.runtime.empty() && outputs.contains(runtime)) set.runtime = runtime;
+  }
+  if (set.runtime.empty() && !outputs.empty()) set.runtime = outputs.begin().key();
+  if (set.runtime.empty()) return Status::user({ref.folder.string(), "", "outputs"}, "names no runtime");
+  for (const auto& file : outputs.at(set.runtime)) {
+    set.outputs.emplace_back();
+    if (file.is_null()) continue;
+    QL_ASSIGN(set.outputs.back(), read_npy(ref.folder / file.get<std::string>()));
+  }
+  if (json.contains("agreement")) {
+    for (const auto& [pair, list] : json.at("agreement").items()) {
+      for (const auto& entry : list)
+        if (entry.is_object()) set.agreement = std::max(set.agreement, entry.value("max_abs", 0.0));
+    }
+  }
+  return set;
+}
+
+/// Inputs that may be bound to their values where the graph needs to know them: sizes, axes and the like.
+bool may_be_bound(const HostTensor& value) { return value.rank() <= 1 && value.size() <= 16; }
+
+struct Imported {
+  Graph graph;
+  std::vector<bool> bound;  ///< inputs that are constants of the graph
+};
+
+Result<Imported> import_onnx(const CaseRef& ref, const Set& set) {
+  const fs::path file = ref.folder / "model.onnx";
+  QL_ASSIGN(const std::vector<std::string> names, onnx_inputs(file.string()));
+  const std::vector<HostTensor> inputs = set.inputs_at(0);
+  if (names.size() != inputs.size())
+    return Status::user({ref.folder.string(), "", "inputs"},
+                        "the model has another number of inputs than the case has files");
+  OnnxOptions options;
+  for (size_t i = 0; i < names.size(); i++)
+    options.shapes[names[i]] = inputs[i].shape();
+  Imported out;
+  out.bound.assign(names.size(), false);
+  auto graph = read_onnx(file.string(), options);
+  if (!graph.ok()) {
+    const Status first = graph.status();
+    for (size_t i = 0; i < names.size(); i++) {
+      if (!may_be_bound(inputs[i]) || (i == 0 && is_float(inputs[i].type()))) continue;
+      options.constants[names[i]] = inputs[i];
+      options.shapes.erase(names[i]);
+      out.bound[i] = true;
+    }
+    graph = read_onnx(file.string(), options);
+    if (!graph.ok()) return first;
+  }
+  out.graph = std::move(*graph);
+  return out;
+}
+
+/// How far outputs may be from the runtime's. Integer outputs of a single operator are exact to a step at a tie; float
+/// networks differ by the order of their sums; quantized networks by what one step early on becomes, for which the
+/// distance of two good runtimes is the measure.
+Allowance allowance(const HostTensor& want, const ordered_json& about, double agreement) {
+  const std::string quantization = about.value("quantization", std::string("float32"));
+  if (about.contains("rtol")) {
+    if (!is_float(want.type())) return {};
+    return {Allowance::Kind::kClose, about["rtol"].get<double>(), {}, about.value("atol", 0.0)};
+  }
+  double largest = 0;
+  const bool half = want.type() == ValueType::kF16, real = want.type() == ValueType::kF32 || half;
+  for (int64_t i = 0; i < want.size(); i++) {
+    const double v = real                      ? static_cast<double>(want.as<float>()[static_cast<size_t>(i)])
+                     : is_integer(want.type()) ? static_cast<double>(want.int_at(i))
+                                               : 0.0;
+    if (std::isfinite(v)) largest = std::max(largest, std::abs(v));
+  }
+  Allowance out;
+  if (!real) {
+    if (quantization != "float32" && is_integer(want.type()) && info(want.type()).bits <= 8)
+      out.kind = Allowance::Kind::kOneStep;
+    return out;
+  }
+  out.kind = Allowance::Kind::kRelativeToMax;
+  out.bound = half ? 2e-3 : 1e-5;
+  if (quantization != "float32" && largest > 0) out.bound = std::max(out.bound, 1.01 * agreement / largest);
+  return out;
+}
+
+/// float16 as float32, for comparisons.
+HostTensor widened(const HostTensor& t) {
+  if (t.type() != ValueType::kF16) return t;
+  HostTensor out(ValueType::kF32, t.shape());
+  for (int64_t i = 0; i < t.size(); i++)
+    out.as<float>()[static_cast<size_t>(i)] = f16_to_f32(t.as<uint16_t>()[static_cast<size_t>(i)]);
+  return out;
+}
+
+class ModelFile : public CaseKind {
+ public:
+  Result<Prepared> prepare(const CaseRef& ref, Executor&) const override {
+    if (fs::exists(ref.folder / "model.tflite")) return Status::unsupported({}, ".tflite files are not read");
+    if (!fs::exists(ref.folder / "model.onnx"))
+      return Status::user({ref.folder.string(), "", ""}, "has no model.tflite or model.onnx");
+    Prepared out;
+    if (ref.about.contains("runtimes_that_refuse") && ref.about["runtimes_that_refuse"].contains("ort-noopt")) {
+      out.not_applicable = "ONNX Runtime refuses the model without optimizations";
+      return out;
+    }
+    for (const ordered_json& json : ref.about.at("sets")) {
+      QL_ASSIGN(const Set set, read_set(ref, json, {"onnx", "ort-noopt"}));
+      QL_ASSIGN(Imported imported, import_onnx(ref, set));
+      Job job;
+      for (size_t step = 0; step < set.steps; step++) {
+        std::vector<HostTensor> inputs;
+        const std::vector<HostTensor> all = set.inputs_at(step);
+        for (size_t i = 0; i < all.size(); i++) {
+          if (imported.bound[i]) continue;
+          // NumPy has no int4: such arrays are stored as bytes.
+          const TensorId input = imported.graph.inputs.at(inputs.size());
+          QL_ASSIGN(HostTensor typed, as_value_type(all[i], imported.graph[input].type.type));
+          inputs.push_back(std::move(typed));
+        }
+        job.runs.push_back(std::move(inputs));
+      }
+      job.graph = std::move(imported.graph);
+      if (job.graph.outputs.size() != set.outputs.size())
+        return Status::user({ref.folder.string(), "", "outputs"},
+                            "the case has another number of outputs than the model");
+      const int number = json.value("set", 0);
+      job.check = [set, about = ref.about, number](size_t run, const std::vector<HostTensor>& outputs,
+                                                   Findings& findings) {
+        for (size_t i = 0; i < outputs.size(); i++) {
+          if (!set.outputs[i]) continue;
+          const HostTensor want = set.steps > 1 ? step_of(*set.outputs[i], run) : *set.outputs[i];
+          const std::string label = "set " + std::to_string(number) +
+                                    (set.steps > 1 ? " step " + std::to_string(run) : "") + " output " +
+                                    std::to_string(i) + " (" + set.runtime + ")";
+          findings.compare(label, widened(outputs[i]), widened(want), allowance(want, about, set.agreement));
+        }
+      };
+      out.jobs.push_back(std::move(job));
+    }
+    return out;
+  }
+};
+
+const Registered registered("model", std::make_unique<ModelFile>());
+
+}  // namespace
+}  // namespace qlathe::cases

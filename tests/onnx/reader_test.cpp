@@ -1,0 +1,248 @@
+// What the reader makes of models and of their mistakes; the operators themselves are held by reference cases.
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <filesystem>
+#include <fstream>
+
+#include "tests/onnx/model_builder.h"
+
+namespace qlathe {
+namespace {
+
+using ::testing::ElementsAre;
+using ::testing::HasSubstr;
+using testing::ModelBuilder;
+using testing::set_int;
+using testing::set_ints;
+
+using Floats = std::vector<float>;
+
+std::string refusal(const ModelBuilder& b, const OnnxOptions& options = {}) {
+  const auto graph = b.read(options);
+  return graph.ok() ? "(read)" : graph.status().text();
+}
+
+TEST(OnnxReader, ConvolvesWithPaddingOnOneSideAndStride) {
+  ModelBuilder b;
+  b.input("x", {1, 1, 3, 3}).floats("w", {1, 1, 2, 2}, {1, 2, 3, 4}).floats("bias", {1}, {10}).output("y");
+  auto& conv = b.node("Conv", {"x", "w", "bias"}, {"y"});
+  set_ints(conv, "pads", {1, 0, 0, 1});
+  set_ints(conv, "strides", {2, 1});
+  // Rows -1, 0 and 1, 2; columns 0..2 with one of padding behind.
+  EXPECT_THAT(b.run({{1, 2, 3, 4, 5, 6, 7, 8, 9}}),
+              ElementsAre(10 + 3 + 8, 10 + 6 + 12, 10 + 9,  //
+                          10 + 4 + 10 + 21 + 32, 10 + 5 + 12 + 24 + 36, 10 + 6 + 27));
+}
+
+TEST(OnnxReader, TransposedConvolutionScattersItsKernel) {
+  ModelBuilder b;
+  b.input("x", {1, 1, 1, 2}).floats("w", {1, 1, 1, 3}, {1, 2, 3}).output("y");
+  set_ints(b.node("ConvTranspose", {"x", "w"}, {"y"}), "strides", {1, 2});
+  EXPECT_THAT(b.run({{1, 10}}), ElementsAre(1, 2, 3 + 10, 20, 30));
+}
+
+TEST(OnnxReader, ShapeArithmeticFoldsAway) {
+  ModelBuilder b;
+  b.input("x", {2, 6}).ints("zero", {0}).ints("open", {-1}).ints("three", {3}).output("y");
+  b.node("Shape", {"x"}, {"shape"});
+  b.node("Gather", {"shape", "zero"}, {"rows"});
+  b.node("Mul", {"rows", "three"}, {"more"});
+  set_int(b.node("Concat", {"more", "open"}, {"to"}), "axis", 0);
+  b.node("Reshape", {"x", "to"}, {"y"});
+  const auto graph = b.read();
+  ASSERT_TRUE(graph.ok()) << graph.status().text();
+  EXPECT_EQ((*graph)[graph->outputs[0]].shape(), (Shape{6, 2}));
+  EXPECT_EQ(graph->nodes.size(), 1u) << "only the reshape runs with the model";
+}
+
+TEST(OnnxReader, NodesMayStandInAnyOrder) {
+  ModelBuilder b;
+  b.input("x", {2}).output("y");
+  b.node("Neg", {"middle"}, {"y"});
+  b.node("Abs", {"x"}, {"middle"});
+  EXPECT_THAT(b.run({{-3, 4}}), ElementsAre(-3, -4));
+}
+
+TEST(OnnxReader, ACycleIsAnErrorThatNamesItsTensor) {
+  ModelBuilder b;
+  b.input("x", {2}).output("y");
+  b.node("Add", {"x", "b"}, {"a"});
+  b.node("Neg", {"a"}, {"b"});
+  b.node("Neg", {"b"}, {"y"});
+  EXPECT_THAT(refusal(b), HasSubstr("cycle"));
+}
+
+TEST(OnnxReader, AllUnsupportedOperatorsAreListedAtOnce) {
+  ModelBuilder b;
+  b.input("x", {2}).output("y");
+  b.node("NoSuchOp", {"x"}, {"a"});
+  b.node("Relu", {"a"}, {"b"});
+  b.node("AnotherOne", {"b"}, {"c"}, "com.example");
+  b.node("Reluu", {"c"}, {"y"});
+  const std::string text = refusal(b);
+  EXPECT_THAT(text, HasSubstr("NoSuchOp"));
+  EXPECT_THAT(text, HasSubstr("com.example:AnotherOne"));
+  EXPECT_THAT(text, HasSubstr("did you mean 'Relu'"));
+}
+
+TEST(OnnxReader, AnAttributeThatIsNotReadIsRefusedByName) {
+  ModelBuilder b;
+  b.input("x", {2}).output("y");
+  set_int(b.node("Relu", {"x"}, {"y"}), "shiny", 1);
+  EXPECT_THAT(refusal(b), HasSubstr("shiny"));
+}
+
+TEST(OnnxReader, SymbolicDimensionsAreBoundByInputOrByName) {
+  ModelBuilder b;
+  b.input("x", {-1, 2}).output("y");
+  b.node("Relu", {"x"}, {"y"});
+  EXPECT_THAT(refusal(b), HasSubstr("--shape x=1x2"));
+  OnnxOptions by_input, by_name, wrong, unknown;
+  by_input.shapes["x"] = {3, 2};
+  by_name.dimensions["n"] = 5;
+  wrong.shapes["x"] = {3, 4};
+  unknown.shapes["z"] = {3, 4};
+  EXPECT_EQ((*b.read(by_input))[TensorId{0}].shape(), (Shape{3, 2}));
+  EXPECT_EQ((*b.read(by_name))[TensorId{0}].shape(), (Shape{5, 2}));
+  EXPECT_THAT(refusal(b, wrong), HasSubstr("the model states nx2"));
+  EXPECT_THAT(refusal(b, unknown), HasSubstr("z"));
+}
+
+TEST(OnnxReader, IfWithAKnownConditionIsItsBranch) {
+  ModelBuilder b;
+  b.input("x", {2}).output("y");
+  auto* condition = b.model.mutable_graph()->add_initializer();
+  condition->set_name("c");
+  condition->set_data_type(onnx::TensorProto::BOOL);
+  condition->set_raw_data(std::string(1, '\0'));
+  auto& node = b.node("If", {"c"}, {"y"});
+  for (const char* branch : {"then_branch", "else_branch"}) {
+    auto* attribute = node.add_attribute();
+    attribute->set_name(branch);
+    attribute->set_type(onnx::AttributeProto::GRAPH);
+    auto* inner = attribute->mutable_g()->add_node();
+    inner->set_op_type(branch[0] == 't' ? "Abs" : "Neg");
+    inner->add_input("x");
+    inner->add_output("r");
+    attribute->mutable_g()->add_output()->set_name("r");
+  }
+  EXPECT_THAT(b.run({{-1, 2}}), ElementsAre(1, -2));
+}
+
+TEST(OnnxReader, QuantizeRoundsHalfToEvenBeforeTheZeroPoint) {
+  ModelBuilder b;
+  b.input("x", {6}).floats("s", {}, {2}).bytes("z", {}, {3}, false).output("y");
+  b.node("QuantizeLinear", {"x", "s", "z"}, {"y"});
+  EXPECT_THAT(b.run({{1, 3, 5, -1, -100, 1e9f}}), ElementsAre(3, 5, 5, 3, 0, 255));
+}
+
+TEST(OnnxReader, AScaleOfZeroIsRefused) {
+  ModelBuilder b;
+  b.input("x", {2}).floats("s", {}, {0}).output("y");
+  b.node("QuantizeLinear", {"x", "s"}, {"y"});
+  EXPECT_THAT(refusal(b), HasSubstr("a scale is a positive finite number"));
+}
+
+TEST(OnnxReader, AnIntegerProductSubtractsBothZeroPoints) {
+  ModelBuilder b;
+  b.input("a", {1, 2}, onnx::TensorProto::UINT8).bytes("w", {2, 1}, {5, -6}, true);
+  b.bytes("az", {}, {10}, false).bytes("wz", {}, {1}, true).output("y");
+  b.node("MatMulInteger", {"a", "w", "az", "wz"}, {"y"});
+  const auto graph = b.read();
+  ASSERT_TRUE(graph.ok()) << graph.status().text();
+  EXPECT_EQ((*graph)[graph->outputs[0]].type.type, ValueType::kI32);
+}
+
+TEST(OnnxReader, TruncatedTensorDataIsRefused) {
+  ModelBuilder b;
+  b.input("x", {2}).floats("w", {1000}, {1, 2, 3}).output("y");
+  b.node("Add", {"x", "w"}, {"y"});
+  EXPECT_THAT(refusal(b), HasSubstr("needs 1000"));
+}
+
+TEST(OnnxReader, AbsurdDimensionsAreRefusedWithoutMemory) {
+  ModelBuilder b;
+  b.input("x", {1LL << 40, 1LL << 40}).output("y");
+  b.node("Relu", {"x"}, {"y"});
+  EXPECT_THAT(refusal(b), HasSubstr("test.onnx"));
+  ModelBuilder c;
+  c.ints("shape", {1LL << 30, 1LL << 9}).output("y");
+  c.node("ConstantOfShape", {"shape"}, {"y"});
+  EXPECT_THAT(refusal(c), HasSubstr("GiB"));
+}
+
+TEST(OnnxReader, ADamagedFileIsRefused) {
+  ModelBuilder b;
+  b.input("x", {2}).output("y");
+  b.node("Relu", {"x"}, {"y"});
+  const std::string whole = b.serialized();
+  for (size_t length = 0; length < whole.size(); length++) {
+    const auto graph = read_onnx_bytes("cut.onnx", whole.substr(0, length));
+    if (graph.ok()) continue;  // protobuf cannot tell a cut behind a whole field
+    EXPECT_THAT(graph.status().text(), HasSubstr("cut.onnx"));
+  }
+  EXPECT_FALSE(read_onnx_bytes("text.onnx", "this is no model").ok());
+}
+
+class OnnxExternalData : public ::testing::Test {
+ protected:
+  void SetUp() override {
+    folder_ = std::filesystem::path(::testing::TempDir()) /
+              ("onnx_external_" + std::string(::testing::UnitTest::GetInstance()->current_test_info()->name()));
+    std::filesystem::create_directories(folder_ / "model");
+    const float values[] = {10, 20};
+    for (const char* file : {"model/weights.bin", "secret.bin"})
+      std::ofstream(folder_ / file, std::ios::binary).write(reinterpret_cast<const char*>(values), 8);
+  }
+  void TearDown() override { std::filesystem::remove_all(folder_); }
+
+  Result<Graph> read(const std::string& location, const std::string& offset, const std::string& length) {
+    ModelBuilder b;
+    b.input("x", {2}).output("y");
+    b.node("Add", {"x", "w"}, {"y"});
+    auto* w = b.model.mutable_graph()->add_initializer();
+    w->set_name("w");
+    w->set_data_type(onnx::TensorProto::FLOAT);
+    w->add_dims(2);
+    w->set_data_location(onnx::TensorProto::EXTERNAL);
+    for (const auto& [key, value] :
+         {std::pair{"location", location}, std::pair{"offset", offset}, std::pair{"length", length}}) {
+      auto* entry = w->add_external_data();
+      entry->set_key(key);
+      entry->set_value(value);
+    }
+    const std::filesystem::path file = folder_ / "model" / "model.onnx";
+    std::ofstream(file, std::ios::binary) << b.serialized();
+    return read_onnx(file.string());
+  }
+  std::string refusal(const std::string& location, const std::string& offset = "0", const std::string& length = "8") {
+    const auto graph = read(location, offset, length);
+    return graph.ok() ? "(read)" : graph.status().text();
+  }
+
+  std::filesystem::path folder_;
+};
+
+TEST_F(OnnxExternalData, IsReadFromBesideTheModel) {
+  const auto graph = read("weights.bin", "0", "8");
+  ASSERT_TRUE(graph.ok()) << graph.status().text();
+  EXPECT_EQ((*graph)[graph->find("w")].data->as<float>()[1], 20);
+}
+
+TEST_F(OnnxExternalData, NeverLeavesTheFolderOfTheModel) {
+  EXPECT_THAT(refusal("../secret.bin"), HasSubstr("below the folder of the model"));
+  EXPECT_THAT(refusal((folder_ / "secret.bin").string()), HasSubstr("below the folder of the model"));
+  std::filesystem::create_symlink(folder_ / "secret.bin", folder_ / "model" / "link.bin");
+  EXPECT_THAT(refusal("link.bin"), HasSubstr("outside the folder"));
+}
+
+TEST_F(OnnxExternalData, MustBeThereAndLongEnough) {
+  EXPECT_THAT(refusal("none.bin"), HasSubstr("none.bin"));
+  EXPECT_THAT(refusal("weights.bin", "4"), HasSubstr("truncated"));
+  EXPECT_THAT(refusal("weights.bin", "-4"), HasSubstr("offset"));
+  EXPECT_THAT(refusal("weights.bin", "18446744073709551612"), HasSubstr("truncated"));
+}
+
+}  // namespace
+}  // namespace qlathe
