@@ -1,10 +1,11 @@
 #pragma once
+#include <onnx.pb.h>
+
 #include <string>
 #include <utility>
 #include <vector>
 
 #include "frontend/formats/onnx/onnx.h"
-#include "onnx.pb.h"
 
 namespace qlathe::testing {
 

@@ -1,11 +1,12 @@
 #include "frontend/formats/onnx/importer.h"
 
+#include <onnx.pb.h>
+
 #include <algorithm>
 #include <filesystem>
 #include <set>
 
 #include "frontend/ir/suggest.h"
-#include "onnx.pb.h"
 
 namespace qlathe {
 namespace {
@@ -351,7 +352,13 @@ void OnnxImporter::read_outputs() {
       id = *copy;
     }
     if (graph[id].name != name) {
-      if (const TensorId other = graph.find(name); other.valid()) graph[other].name += ".inner";
+      if (const TensorId other = graph.find(name); other.valid()) {
+        // A helper tensor had taken the name: it gets another.
+        std::string inner = name + ".inner";
+        for (int i = 1; graph.find(inner).valid(); i++)
+          inner = name + ".inner" + std::to_string(i);
+        graph[other].name = inner;
+      }
       graph[id].name = name;
     }
     graph.outputs.push_back(id);

@@ -2,6 +2,7 @@
 
 #include <google/protobuf/io/coded_stream.h>
 #include <google/protobuf/io/zero_copy_stream_impl_lite.h>
+#include <onnx.pb.h>
 
 #include <bit>
 #include <charconv>
@@ -11,7 +12,6 @@
 
 #include "frontend/formats/onnx/onnx.h"
 #include "frontend/ir/suggest.h"
-#include "onnx.pb.h"
 
 namespace qlathe {
 namespace {

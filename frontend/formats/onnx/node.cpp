@@ -1,5 +1,7 @@
 #include "frontend/formats/onnx/node.h"
 
+#include <onnx.pb.h>
+
 #include <algorithm>
 #include <cmath>
 #include <numeric>
@@ -7,7 +9,6 @@
 #include "frontend/formats/onnx/importer.h"
 #include "frontend/ir/suggest.h"
 #include "frontend/ops/movement.h"
-#include "onnx.pb.h"
 
 namespace qlathe {
 namespace {
