@@ -113,7 +113,8 @@ Result<SourceModel> read_model(const std::string& path, const ModelBindings& bin
     OnnxOptions options;
     options.shapes = bindings.shapes;
     options.dimensions = bindings.dimensions;
-    QL_ASSIGN(model.graph, read_onnx(path, options));
+    QL_ASSIGN(Graph imported, read_onnx(path, options));
+    QL_ASSIGN(model.graph, run_passes(std::move(imported), import_passes()));
     return model;
   }
   if (beginning.find('\0') != std::string::npos) {

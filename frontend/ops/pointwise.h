@@ -23,6 +23,8 @@ namespace qlathe {
 ///   y, so that
 ///                                   NaN in x gives y on every target. float32 or int32 (add, sub, mul, min, max).
 ///   fma                             v * a + b with one rounding (float32)
+///   add_dequantized sub_dequantized mul_dequantized     b scale [zero_point]
+///                                   v op (float(b) - float(zero_point)) * scale, b an integer; swapped: that op v
 ///   neg abs sqrt rsqrt exp log sin cos erf floor ceil round (half even) reciprocal
 ///   sigmoid tanh gelu (erf) gelu_tanh silu hard_swish hard_sigmoid softplus elu(alpha) leaky_relu(alpha)
 ///                                   float32, by the expressions of numerics/elementary.h

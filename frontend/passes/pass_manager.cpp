@@ -51,6 +51,12 @@ Result<Graph> run_passes(Graph graph, const std::vector<std::string>& names, con
   return graph;
 }
 
+const std::vector<std::string>& import_passes() {
+  static const std::vector<std::string> names = {"remove_dead", "sink_transposes", "merge_views", "fold_qdq",
+                                                 "remove_dead"};
+  return names;
+}
+
 const std::vector<std::string>& lowering_passes() {
   // A use by a dead node keeps a value from being fused, so they go first.
   static const std::vector<std::string> names = {"remove_dead", "fold_constants", "canonicalize",   "fold_constants",

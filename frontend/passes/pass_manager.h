@@ -31,6 +31,10 @@ using PassObserver = std::function<void(const std::string& pass, const Graph& be
 /// Runs the named passes in order and verifies the graph after each.
 Result<Graph> run_passes(Graph graph, const std::vector<std::string>& names, const PassObserver& observer = {});
 
+/// What a graph from another framework's file goes through once: layouts are settled, and what is quantized there
+/// becomes ops on integers. Their result is what the model means from here on.
+const std::vector<std::string>& import_passes();
+
 /// What brings any graph of the front-end to the form that schedule/ lowers.
 const std::vector<std::string>& lowering_passes();
 

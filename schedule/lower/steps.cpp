@@ -199,6 +199,16 @@ FlightValue requantize(const StepContext& c) {
   return cast_value({result, ValueType::kI64}, c.step.type, c.step.rounding, c.step.lo, c.step.hi);
 }
 
+/// The second operand read as integers and made real numbers on the way.
+template <class Op>
+FlightValue with_dequantized(const StepContext& c, Op op, double bound_of) {
+  Expr b = cast<float>(c.a(0).expr);
+  if (c.operands.size() > 2) b = b - cast<float>(c.a(2).expr);
+  Expr x = c.v.expr, y = b * c.a(1).expr;
+  if (c.step.swapped) std::swap(x, y);
+  return rounded(c, op(x, y), bound_of);
+}
+
 template <class Op>
 FlightValue compare(const StepContext& c, Op op) {
   Expr x = c.v.expr, y = c.a().expr;
@@ -281,6 +291,21 @@ const std::map<std::string, Apply>& table() {
       {"sub", sub},
       {"mul", mul},
       {"div", div},
+      {"add_dequantized",
+       [](const StepContext& c) {
+         return with_dequantized(
+             c, [](Expr x, Expr y) { return x + y; }, kUnknown);
+       }},
+      {"sub_dequantized",
+       [](const StepContext& c) {
+         return with_dequantized(
+             c, [](Expr x, Expr y) { return x - y; }, kUnknown);
+       }},
+      {"mul_dequantized",
+       [](const StepContext& c) {
+         return with_dequantized(
+             c, [](Expr x, Expr y) { return x * y; }, kUnknown);
+       }},
       {"min", min_step},
       {"max", max_step},
       {"fma", fma_step},

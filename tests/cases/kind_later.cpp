@@ -16,7 +16,6 @@ class Unsupported : public CaseKind {
 void add(const char* kind, const char* why) { Registered(kind, std::make_unique<Unsupported>(why)); }
 
 const bool registered = [] {
-  add("brevitas_model", "ONNX exports of Brevitas models are not read");
   add("qwix_qt", "quantized training is not supported");
   add("qwix_odml_qat", "quantization-aware training is not supported");
   add("qwix_odml_tflite", ".tflite files are not read");

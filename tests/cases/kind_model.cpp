@@ -4,6 +4,7 @@
 #include "frontend/formats/arrays/array_file.h"
 #include "frontend/formats/onnx/onnx.h"
 #include "frontend/numerics/convert.h"
+#include "frontend/passes/pass_manager.h"
 #include "tests/cases/case_kind.h"
 
 namespace qlathe::cases {
@@ -110,7 +111,7 @@ Result<Imported> import_onnx(const CaseRef& ref, const Set& set) {
     graph = read_onnx(file.string(), options);
     if (!graph.ok()) return first;
   }
-  out.graph = std::move(*graph);
+  QL_ASSIGN(out.graph, run_passes(std::move(*graph), import_passes()));
   return out;
 }
 

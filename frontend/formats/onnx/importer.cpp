@@ -87,9 +87,9 @@ Result<TensorId> OnnxImporter::fold(const std::string& op, const std::vector<Ten
 }
 
 Result<TensorId> OnnxImporter::add(const std::string& op, std::vector<TensorId> operands,
-                                   std::shared_ptr<const OpAttrs> attrs, const Origin& origin) {
-  const bool constant = std::all_of(operands.begin(), operands.end(),
-                                    [&](TensorId id) { return !id.valid() || graph[id].is_constant(); });
+                                   std::shared_ptr<const OpAttrs> attrs, const Origin& origin, bool folds) {
+  const bool constant = folds && std::all_of(operands.begin(), operands.end(),
+                                             [&](TensorId id) { return !id.valid() || graph[id].is_constant(); });
   if (constant) return fold(op, operands, attrs, origin);
   if (graph.nodes.size() >= kMaxNodes) {
     return Status::user({path_, origin.name, ""}, "makes the graph larger than " + std::to_string(kMaxNodes) + " nodes",

@@ -30,9 +30,9 @@ class OnnxImporter {
             std::string remedy);
   /// Reads the nodes of a (sub)graph in a scope of its own and gives its outputs.
   std::vector<TensorId> read_body(const onnx::GraphProto& body, const std::string& where);
-  /// Adds a node, or a constant where all operands are constants.
+  /// Adds a node, or a constant where all operands are constants and `folds` allows it.
   Result<TensorId> add(const std::string& op, std::vector<TensorId> operands, std::shared_ptr<const OpAttrs> attrs,
-                       const Origin& origin);
+                       const Origin& origin, bool folds = true);
   TensorId add_constant(const std::string& name, HostTensor data);
 
   /// Hostile files could make many nodes of few bytes.

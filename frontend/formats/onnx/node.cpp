@@ -214,8 +214,9 @@ std::vector<int64_t> OnnxNode::axes(std::vector<int64_t> given, int64_t rank, co
   return given;
 }
 
-TensorId OnnxNode::add(const std::string& op, std::vector<TensorId> operands, std::shared_ptr<const OpAttrs> attrs) {
-  auto added = importer_.add(op, std::move(operands), std::move(attrs), origin);
+TensorId OnnxNode::add(const std::string& op, std::vector<TensorId> operands, std::shared_ptr<const OpAttrs> attrs,
+                       bool folds) {
+  auto added = importer_.add(op, std::move(operands), std::move(attrs), origin, folds);
   if (added.ok()) return *added;
   for (const Diagnostic& d : added.status().diagnostics()) {
     importer_.note(d.kind, proto.op_type() + " " + origin.name, d.place.field, d.message, d.remedy);

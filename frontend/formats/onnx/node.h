@@ -75,7 +75,8 @@ class OnnxNode {
   [[noreturn]] void unsupported(const std::string& field, std::string message, std::string remedy = "");
 
   // Building. A node whose operands are all constants is evaluated at once.
-  TensorId add(const std::string& op, std::vector<TensorId> operands, std::shared_ptr<const OpAttrs> attrs);
+  TensorId add(const std::string& op, std::vector<TensorId> operands, std::shared_ptr<const OpAttrs> attrs,
+               bool folds = true);
   TensorId constant(HostTensor data, const std::string& suffix = "constant");
   TensorId scalar(float value) { return constant(HostTensor::scalar(value)); }
   /// A scalar of the type (integers: the value rounded towards zero).

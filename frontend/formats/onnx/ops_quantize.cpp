@@ -22,7 +22,8 @@ TensorId placed(OnnxNode& node, TensorId t, TensorId x, int64_t axis) {
 }
 
 /// Blocks of a scale stand for equal runs of x, which is what operands of steps mean as well; NumPy's rule is not.
-TensorId with_parameters(OnnxNode& node, TensorId x, PointwiseStep step, const std::vector<TensorId>& parameters) {
+TensorId with_parameters(OnnxNode& node, TensorId x, PointwiseStep step, const std::vector<TensorId>& parameters,
+                         bool folds = true) {
   auto attrs = std::make_shared<PointwiseAttrs>();
   std::vector<TensorId> operands = {x};
   for (TensorId p : parameters) {
@@ -30,7 +31,7 @@ TensorId with_parameters(OnnxNode& node, TensorId x, PointwiseStep step, const s
     operands.push_back(p);
   }
   attrs->steps = {std::move(step)};
-  return node.add("pointwise", std::move(operands), attrs);
+  return node.add("pointwise", std::move(operands), attrs, folds);
 }
 
 void check_scale(OnnxNode& node, TensorId scale) {
@@ -93,7 +94,8 @@ void read_dequantize_linear(OnnxNode& node) {
       all_zero = zero->int_at(i) == 0;
     if (!all_zero) parameters.push_back(placed(node, node.in(2), x, axis));
   }
-  node.result(with_parameters(node, x, onnx_step("dequantize", result), parameters));
+  // Weights stay integers with a scale, for the pass that makes integer products of them.
+  node.result(with_parameters(node, x, onnx_step("dequantize", result), parameters, false));
 }
 
 /// uint8 of the range of the input widened to hold 0: results q, scale, zero point.

@@ -31,6 +31,24 @@ Value float_binary(const StepArgs& args, Value v, const Value* a) {
 uint64_t max_of(uint64_t x, uint64_t y) { return static_cast<int64_t>(x) > static_cast<int64_t>(y) ? x : y; }
 uint64_t min_of(uint64_t x, uint64_t y) { return static_cast<int64_t>(x) < static_cast<int64_t>(y) ? x : y; }
 
+/// v op (float(b) - float(zero_point)) * scale, each operation rounded to float32.
+template <FloatOp kFloat>
+Value with_dequantized(const StepArgs& args, Value v, const Value* o) {
+  float b = static_cast<float>(o[0].i);
+  if (args.operands.size() > 2) b -= static_cast<float>(o[2].i);
+  b *= o[1].f;
+  return rounded(args, args.step.swapped ? kFloat(b, v.f) : kFloat(v.f, b));
+}
+
+std::string check_dequantized(const StepTypes& types) {
+  if (!is_arithmetic_float(types.value)) return "takes a float, not " + std::string(name(types.value));
+  if (!is_integer(types.operands[0])) return "takes an integer operand, not " + std::string(name(types.operands[0]));
+  if (types.operands[1] != ValueType::kF32) return "takes a float32 scale, not " + std::string(name(types.operands[1]));
+  if (types.operands.size() > 2 && !is_integer(types.operands[2]))
+    return "takes an integer zero point, not " + std::string(name(types.operands[2]));
+  return is_arithmetic_float(types.step.type) ? "" : "gives a float, not " + std::string(name(types.step.type));
+}
+
 const StepRegistry::Add kSteps{std::vector<StepDef>{
     {"add", 1, 1, false, float_or_wide_integer,
      binary<[](float x, float y) { return x + y; }, [](uint64_t x, uint64_t y) { return x + y; }>},
@@ -38,6 +56,9 @@ const StepRegistry::Add kSteps{std::vector<StepDef>{
      binary<[](float x, float y) { return x - y; }, [](uint64_t x, uint64_t y) { return x - y; }>},
     {"mul", 1, 1, false, float_or_wide_integer,
      binary<[](float x, float y) { return x * y; }, [](uint64_t x, uint64_t y) { return x * y; }>},
+    {"add_dequantized", 2, 3, false, check_dequantized, with_dequantized<[](float x, float y) { return x + y; }>},
+    {"sub_dequantized", 2, 3, false, check_dequantized, with_dequantized<[](float x, float y) { return x - y; }>},
+    {"mul_dequantized", 2, 3, false, check_dequantized, with_dequantized<[](float x, float y) { return x * y; }>},
     {"max", 1, 1, false, float_or_wide_integer, binary<max_of, max_of>},
     {"min", 1, 1, false, float_or_wide_integer, binary<min_of, min_of>},
     {"div", 1, 1, false, all_float, float_binary<[](float x, float y) { return x / y; }>},
