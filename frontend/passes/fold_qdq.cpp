@@ -3,6 +3,7 @@
 #include <map>
 #include <optional>
 
+#include "frontend/ir/op_registry.h"
 #include "frontend/ops/contraction.h"
 #include "frontend/ops/movement.h"
 #include "frontend/ops/pointwise.h"
@@ -568,7 +569,8 @@ class FoldQdq {
 
 const PassRegistry::Add kPass({.name = "fold_qdq",
                                .summary = "dequantize, op, quantize become the op on integers",
-                               .run = [](Graph graph) { return FoldQdq(graph).run(); }});
+                               .run = [](Graph graph) { return FoldQdq(graph).run(); },
+                               .keeps_bits = false});
 
 }  // namespace
 }  // namespace qlathe

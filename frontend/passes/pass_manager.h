@@ -7,11 +7,13 @@
 
 namespace qlathe {
 
-/// A rewriting of a graph that keeps its meaning: same inputs and outputs, same bits by the reference.
+/// A rewriting of a graph that keeps its meaning: same inputs and outputs, same bits by the reference (unless
+/// `keeps_bits` says that results move by roundings).
 struct Pass {
   std::string name;
   std::string summary;
   Result<Graph> (*run)(Graph graph) = nullptr;
+  bool keeps_bits = true;
 };
 
 /// Every pass registers itself (frontend/passes/<pass>.cpp).

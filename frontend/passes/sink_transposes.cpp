@@ -1,6 +1,8 @@
 #include <algorithm>
+#include <map>
 #include <numeric>
 #include <optional>
+#include <set>
 
 #include "frontend/ops/movement.h"
 #include "frontend/ops/pointwise.h"
@@ -74,12 +76,13 @@ class SinkTransposes {
   Status materialize(TensorId old) {
     const Waiting* w = waiting(old);
     if (w == nullptr || rebuild_.is_mapped(old)) return {};
-    QL_ASSIGN(const TensorId now, transpose_to(rebuild_.to, w->base, w->p, w->origin));
+    QL_ASSIGN(const TensorId now, transposed(w->base, w->p, w->origin));
     // A tensor that is a node's result takes the name; what the graph was given keeps its own.
-    if (now == w->base && rebuild_.to.producer(now) < 0)
+    if (rebuild_.to.producer(now) < 0 || named_.count(now))
       rebuild_.alias(old, now);
     else
       rebuild_.set(old, now);
+    named_.insert(now);
     return {};
   }
 
@@ -136,44 +139,55 @@ class SinkTransposes {
     return false;
   }
 
-  /// The operand as the base form of the node needs it; nothing where that would cost a transpose of data.
-  std::optional<TensorId> operand_on_base(TensorId old, const Permutation& p, const Origin& origin) {
+  /// The permutation that the operand's data would go through to stand in the base's layout of `p`.
+  Permutation to_base(TensorId old, const Permutation& p) const {
+    Permutation out = inverse(p);
     if (const Waiting* w = waiting(old)) {
-      if (w->p == p) return w->base;
-      return std::nullopt;
+      for (int64_t& axis : out)
+        axis = w->p[static_cast<size_t>(axis)];
     }
-    const Tensor& tensor = graph_[old];
-    Shape shape = tensor.shape();
-    if (element_count(shape) == 1) {
-      const TensorId now = rebuild_.map(old);
-      auto scalar = reshape_to(rebuild_.to, now, {}, origin);
-      return scalar.ok() ? std::optional(*scalar) : std::nullopt;
-    }
-    if (!tensor.is_constant()) {
-      // One element along every axis but one moves for free.
-      while (shape.size() < p.size())
-        shape.insert(shape.begin(), 1);
-      if (!permutation_is_view(shape, inverse(p))) return std::nullopt;
-    }
-    shape = tensor.shape();
-    while (shape.size() < p.size())
-      shape.insert(shape.begin(), 1);
-    auto full = reshape_to(rebuild_.to, rebuild_.map(old), shape, origin);
-    if (!full.ok()) return std::nullopt;
-    auto moved = transpose_to(rebuild_.to, *full, inverse(p), origin);
-    return moved.ok() ? std::optional(*moved) : std::nullopt;
+    return out;
   }
 
-  /// Whether the operand can stand in the base's layout without moving data.
+  /// Whether the operand can stand in the base's layout without moving data while the model runs.
   bool fits(TensorId old, const Permutation& p) const {
     if (!old.valid()) return true;
-    if (const Waiting* w = waiting(old)) return w->p == p;
+    const Waiting* w = waiting(old);
+    if (w != nullptr && w->p.size() != p.size()) return false;
+    if (w != nullptr) return permutation_is_view(rebuild_.to[w->base].shape(), to_base(old, p));
     const Tensor& tensor = graph_[old];
     if (tensor.is_constant() || element_count(tensor.shape()) == 1) return true;
-    Shape shape = tensor.shape();
-    while (shape.size() < p.size())
+    return permutation_is_view(full_rank(tensor.shape(), p.size()), inverse(p));
+  }
+
+  static Shape full_rank(Shape shape, size_t rank) {
+    while (shape.size() < rank)
       shape.insert(shape.begin(), 1);
-    return permutation_is_view(shape, inverse(p));
+    return shape;
+  }
+
+  /// The operand in the base's layout.
+  Result<TensorId> operand_on_base(TensorId old, const Permutation& p, const Origin& origin) {
+    const Waiting* w = waiting(old);
+    if (w != nullptr && w->p == p) return w->base;
+    if (w != nullptr && w->p.size() != p.size()) {
+      QL_RETURN_IF_ERROR(materialize(old));
+      w = nullptr;
+    }
+    if (w != nullptr) return transposed(w->base, to_base(old, p), origin);
+    const TensorId now = rebuild_.map(old);
+    if (element_count(graph_[old].shape()) == 1) return reshape_to(rebuild_.to, now, {}, origin);
+    QL_ASSIGN(const TensorId full, reshape_to(rebuild_.to, now, full_rank(graph_[old].shape(), p.size()), origin));
+    return transposed(full, inverse(p), origin);
+  }
+
+  /// One transpose of a tensor serves all who need it.
+  Result<TensorId> transposed(TensorId now, const Permutation& p, const Origin& origin) {
+    const auto [entry, is_new] = transposed_.try_emplace({now, p}, kNone);
+    if (is_new) {
+      QL_ASSIGN(entry->second, transpose_to(rebuild_.to, now, p, origin));
+    }
+    return entry->second;
   }
 
   Result<bool> emit(const Node& node, std::vector<TensorId> inputs, std::shared_ptr<const OpAttrs> attrs,
@@ -189,28 +203,40 @@ class SinkTransposes {
     for (const PointwiseStep& step : attrs.steps) {
       if (step.op == "lookup") table[static_cast<size_t>(step.operands[0])] = true;
     }
+    // Moving an operand there is worth it where no more would have to be moved the other way.
+    int waiting_ones = 0, misfits = 0;
     for (size_t i = 0; i < node.inputs.size(); i++) {
-      if (!table[i] && !fits(node.inputs[i], p)) return false;
+      if (table[i]) continue;
+      const Waiting* w = waiting(node.inputs[i]);
+      waiting_ones += w != nullptr && w->p == p;
+      misfits += !fits(node.inputs[i], p);
     }
+    if (misfits > waiting_ones) return false;
     std::vector<TensorId> inputs;
     for (size_t i = 0; i < node.inputs.size(); i++) {
-      if (table[i]) {
-        inputs.push_back(rebuild_.map(node.inputs[i]));
-        continue;
+      inputs.push_back(kNone);
+      if (!table[i]) {
+        QL_ASSIGN(inputs.back(), operand_on_base(node.inputs[i], p, node.origin));
+      } else {
+        inputs.back() = rebuild_.map(node.inputs[i]);
       }
-      const auto operand = operand_on_base(node.inputs[i], p, node.origin);
-      QL_CHECK(operand.has_value(), node.origin.name);
-      inputs.push_back(*operand);
     }
     return emit(node, std::move(inputs), node.attrs, p);
   }
 
   Result<bool> concat(const Node& node, const Permutation& p) {
-    std::vector<TensorId> inputs;
+    int waiting_ones = 0, misfits = 0;
     for (TensorId id : node.inputs) {
       const Waiting* w = waiting(id);
-      if (w == nullptr || w->p != p) return false;
-      inputs.push_back(w->base);
+      waiting_ones += w != nullptr && w->p == p;
+      misfits += !fits(id, p);
+    }
+    if (misfits > waiting_ones) return false;
+    std::vector<TensorId> inputs(node.inputs.size());
+    for (size_t i = 0; i < inputs.size(); i++) {
+      // A scalar operand would lose its axes.
+      if (element_count(graph_[node.inputs[i]].shape()) == 1) return false;
+      QL_ASSIGN(inputs[i], operand_on_base(node.inputs[i], p, node.origin));
     }
     auto attrs = std::make_shared<ConcatAttrs>(node.as<ConcatAttrs>());
     attrs->axis = p[static_cast<size_t>(attrs->axis)];
@@ -266,9 +292,8 @@ class SinkTransposes {
     }
     std::vector<TensorId> inputs = {w->base};
     for (size_t i = 1; i < node.inputs.size(); i++) {
-      const auto operand = operand_on_base(node.inputs[i], p, node.origin);
-      QL_CHECK(operand.has_value(), node.origin.name);
-      inputs.push_back(*operand);
+      QL_ASSIGN(const TensorId operand, operand_on_base(node.inputs[i], p, node.origin));
+      inputs.push_back(operand);
     }
     auto attrs = std::make_shared<ReduceAttrs>(old);
     attrs->axes = axes;
@@ -278,6 +303,8 @@ class SinkTransposes {
   const Graph& graph_;
   Rebuild rebuild_;
   std::vector<std::optional<Waiting>> waiting_;  // by old tensor
+  std::map<std::pair<TensorId, Permutation>, TensorId> transposed_;
+  std::set<TensorId> named_;  // that stand for a tensor that waited
 };
 
 const PassRegistry::Add kPass(

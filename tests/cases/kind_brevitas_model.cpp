@@ -18,7 +18,12 @@ class BrevitasModel : public CaseKind {
       // The QONNX dialect is no ONNX that a runtime runs; and some exporters refuse.
       if (!how.contains("file") || !golden.has(key)) continue;
       const HostTensor input = golden.array("input");
-      QL_ASSIGN(Graph graph, read_onnx((ref.folder / how["file"].get<std::string>()).string()));
+      const std::string file = (ref.folder / how["file"].get<std::string>()).string();
+      QL_ASSIGN(const std::vector<std::string> names, onnx_inputs(file));
+      OnnxOptions options;
+      for (const std::string& name : names)
+        options.shapes[name] = input.shape();
+      QL_ASSIGN(Graph graph, read_onnx(file, options));
       Job job;
       QL_ASSIGN(job.graph, run_passes(std::move(graph), import_passes()));
       job.runs = {{input}};

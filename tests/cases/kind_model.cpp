@@ -4,6 +4,7 @@
 #include "frontend/formats/arrays/array_file.h"
 #include "frontend/formats/onnx/onnx.h"
 #include "frontend/numerics/convert.h"
+#include "frontend/ops/pointwise.h"
 #include "frontend/passes/pass_manager.h"
 #include "tests/cases/case_kind.h"
 
@@ -84,8 +85,27 @@ bool may_be_bound(const HostTensor& value) { return value.rank() <= 1 && value.s
 
 struct Imported {
   Graph graph;
-  std::vector<bool> bound;  ///< inputs that are constants of the graph
+  std::vector<bool> bound;    ///< inputs that are constants of the graph
+  std::vector<double> steps;  ///< of each output that is dequantized with one scale, that scale; else 0
 };
+
+/// The scale that a graph's output was dequantized with, looking through what only moves it.
+double step_size(const Graph& graph, TensorId id) {
+  for (int producer = graph.producer(id); producer >= 0; producer = graph.producer(id)) {
+    const Node& node = graph.nodes[static_cast<size_t>(producer)];
+    if (node.op == "transpose" || node.op == "reshape") {
+      id = node.inputs[0];
+      continue;
+    }
+    if (node.op != "pointwise" || node.as<PointwiseAttrs>().steps.empty()) return 0;
+    const PointwiseStep& last = node.as<PointwiseAttrs>().steps.back();
+    if (last.op != "dequantize") return 0;
+    const HostTensor* scale = graph[node.inputs[static_cast<size_t>(last.operands[0])]].data.get();
+    return scale && scale->size() == 1 && scale->type() == ValueType::kF32 ? static_cast<double>(scale->as<float>()[0])
+                                                                           : 0;
+  }
+  return 0;
+}
 
 Result<Imported> import_onnx(const CaseRef& ref, const Set& set) {
   const fs::path file = ref.folder / "model.onnx";
@@ -111,6 +131,8 @@ Result<Imported> import_onnx(const CaseRef& ref, const Set& set) {
     graph = read_onnx(file.string(), options);
     if (!graph.ok()) return first;
   }
+  for (const TensorId output : graph->outputs)
+    out.steps.push_back(step_size(*graph, output));
   QL_ASSIGN(out.graph, run_passes(std::move(*graph), import_passes()));
   return out;
 }
@@ -125,9 +147,9 @@ HostTensor widened(const HostTensor& t) {
 }
 
 /// How far outputs may be from the runtime's. Integer outputs of a single operator are exact to a step at a tie; float
-/// networks differ by the order of their sums; quantized networks by what one step early on becomes, for which the
-/// distance of two good runtimes is the measure.
-Allowance allowance(const HostTensor& stored, const ordered_json& about, double agreement) {
+/// networks differ by the order of their sums; quantized networks by what one step early on becomes: one step of what
+/// the output was quantized with, or the distance of two good runtimes.
+Allowance allowance(const HostTensor& stored, const ordered_json& about, double agreement, double step) {
   const bool half = stored.type() == ValueType::kF16;
   const HostTensor want = widened(stored);
   const std::string quantization = about.value("quantization", std::string("float32"));
@@ -153,7 +175,8 @@ Allowance allowance(const HostTensor& stored, const ordered_json& about, double 
   out.bound = half ? 2e-3 : 1e-5;
   // What should cancel to nothing leaves the rounding of what it was computed from.
   if (largest > 0) out.bound = std::max(out.bound, 1e-6 / largest);
-  if (quantization != "float32" && largest > 0) out.bound = std::max(out.bound, 1.01 * agreement / largest);
+  if (quantization != "float32" && largest > 0)
+    out.bound = std::max(out.bound, 1.01 * std::max(agreement, step) / largest);
   return out;
 }
 
@@ -189,15 +212,15 @@ class ModelFile : public CaseKind {
         return Status::user({ref.folder.string(), "", "outputs"},
                             "the case has another number of outputs than the model");
       const int number = json.value("set", 0);
-      job.check = [set, about = ref.about, number](size_t run, const std::vector<HostTensor>& outputs,
-                                                   Findings& findings) {
+      job.check = [set, steps = imported.steps, about = ref.about, number](
+                      size_t run, const std::vector<HostTensor>& outputs, Findings& findings) {
         for (size_t i = 0; i < outputs.size(); i++) {
           if (!set.outputs[i]) continue;
           const HostTensor want = set.steps > 1 ? step_of(*set.outputs[i], run) : *set.outputs[i];
           const std::string label = "set " + std::to_string(number) +
                                     (set.steps > 1 ? " step " + std::to_string(run) : "") + " output " +
                                     std::to_string(i) + " (" + set.runtime + ")";
-          findings.compare(label, widened(outputs[i]), widened(want), allowance(want, about, set.agreement));
+          findings.compare(label, widened(outputs[i]), widened(want), allowance(want, about, set.agreement, steps[i]));
         }
       };
       out.jobs.push_back(std::move(job));

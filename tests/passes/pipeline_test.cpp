@@ -30,6 +30,7 @@ Graph random_graph(uint64_t seed) {
 
 TEST(Passes, EachKeepsEveryBitOfRandomGraphs) {
   for (const std::string& pass : PassRegistry::names()) {
+    if (!PassRegistry::find(pass)->keeps_bits) continue;
     for (uint64_t seed = 0; seed < 60; seed++) {
       SCOPED_TRACE(pass + " " + std::to_string(seed));
       expect_same_bits(random_graph(seed), {pass}, seed);
