@@ -8,9 +8,9 @@
 #include "frontend/formats/arrays/array_file.h"
 #include "frontend/formats/byte_source.h"
 #include "frontend/formats/graph_file.h"
-#include "frontend/numerics/convert.h"
 #include "frontend/formats/onnx/onnx.h"
 #include "frontend/ir/suggest.h"
+#include "frontend/numerics/convert.h"
 #include "frontend/rules/brevitas_sites.h"
 
 namespace qlathe {
