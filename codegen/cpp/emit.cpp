@@ -50,6 +50,10 @@ int64_t weight_bytes(const Program& program) {
   return bytes;
 }
 
+std::string limits_include(const std::string& text) {
+  return text.find("std::numeric_limits") == std::string::npos ? "" : "#include <limits>";
+}
+
 std::string comment_lines(const std::vector<std::string>& lines) {
   std::string out;
   for (const std::string& line : lines)
@@ -93,13 +97,15 @@ class ModelSource {
   Result<std::string> text() {
     QL_ASSIGN(const std::string kernels, kernel_section());
     const bool separate = options_.weights == WeightPlacement::kSeparate;
+    const std::string weights = weight_section();
     return fill_template("model.cpp.in", {{"model", names_.model},
+                                          {"limits_include", limits_include(weights + kernels)},
                                           {"title", title(program_)},
                                           {"provenance", comment_lines(options_.provenance)},
                                           {"contents", contents()},
                                           {"weights_include",
                                            separate ? fmt::format("#include \"{}_weights.h\"\n\n", names_.model) : ""},
-                                          {"weights", weight_section()},
+                                          {"weights", weights},
                                           {"kernels", kernels},
                                           {"offsets", offset_section()},
                                           {"entry_points", entry_points()}});
@@ -342,6 +348,7 @@ Result<std::vector<EmittedFile>> emit_cpp(const Program& program, const std::vec
     files.push_back({names.model + "_weights.cpp",
                      fill_template("weights.cpp.in", {{"model", names.model},
                                                       {"provenance", comment_lines(options.provenance)},
+                                                      {"limits_include", limits_include(definitions)},
                                                       {"definitions", definitions}})});
   } else if (options.weights == WeightPlacement::kBinary) {
     int64_t total = 0;

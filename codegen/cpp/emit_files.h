@@ -23,6 +23,8 @@ int64_t weight_bytes(const Program& program);
 /// Arena with the kernels' scratch behind it.
 int64_t arena_total(const Program& program, const std::vector<LoweredKernel>& kernels);
 std::string title(const Program& program);
+/// For templates: the include that not finite numbers in `text` need, as a line of its own, or nothing.
+std::string limits_include(const std::string& text);
 std::string comment_lines(const std::vector<std::string>& lines);
 std::string shape_text(const Shape& shape);
 std::string run_parameters(const Program& program, const EmitNames& names, const EmitOptions& options);

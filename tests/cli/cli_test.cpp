@@ -206,6 +206,20 @@ TEST_F(Cli, NamesCannotLeaveTheCommentsOfEmittedCode) {
   EXPECT_EQ(run("compile long.json --target generic --emit cpp -o long").code, 0);
 }
 
+TEST_F(Cli, SelfTestsWithNanAndInfinityCompileAndPass) {
+  write("log.qir", R"(qlathe_graph 1 "log" input %x: float32[8] const %c: float32[4] = [inf, -inf, 1.0, 2.0]
+      %l = pointwise(%x) {steps = [{op = "log"}]} %y = concat(%l, %c) {axis = 0} output %y)");
+  for (const char* weights : {"inline", "separate"}) {
+    ASSERT_EQ(run(std::string("compile log.qir --target generic --emit cpp -o out --weights ") + weights).code, 0);
+    const Ran ran = shell(
+        "cd out && g++ -std=c++11 -Wall -Wextra -Werror -O1 -fsanitize=address,undefined "
+        "-fno-sanitize-recover=undefined *.cpp -o run && ./run");
+    EXPECT_EQ(ran.code, 0) << weights << ": " << ran.err;
+    EXPECT_NE(read_text(folder_ / "out/log_self_test.cpp").find("quiet_NaN"), std::string::npos) << "tests nothing";
+    fs::remove_all(folder_ / "out");
+  }
+}
+
 TEST_F(Cli, TensorsWithoutElementsRun) {
   write("zero.qir", R"(qlathe_graph 1 "zero" input %x: float32[0, 2]
       %y = pointwise(%x) {steps = [{op = "relu"}]} output %y)");
