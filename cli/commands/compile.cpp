@@ -4,6 +4,7 @@
 #include <cstdio>
 #include <thread>
 
+#include "api/float_ops.h"
 #include "api/layers.h"
 #include "api/output.h"
 #include "api/support.h"
@@ -85,9 +86,21 @@ void print_summary(const Arguments& arguments, const Target& target, const Model
     std::printf("  %s\n", note.c_str());
 }
 
+/// With --require-integer: an error that lists every op on real numbers.
+Status check_integer(const Graph& quantized) {
+  QL_ASSIGN(const Graph canonical, canonical_graph(quantized));
+  Status problems;
+  for (const FloatOp& op : list_float_ops(canonical)) {
+    problems.merge(Status::user({"", op.node, op.op}, op.reason,
+                                "quantize what it reads and gives, or leave --require-integer out"));
+  }
+  return problems;
+}
+
 Status compile(const Arguments& arguments, const Target& target) {
   ProgressBar bar;
   QL_ASSIGN(const QuantizedModel quantized, read_quantized(arguments, bar.callback()));
+  if (arguments.has("require-integer")) QL_RETURN_IF_ERROR(check_integer(quantized.graph));
   Dumps dumps(arguments.get("dump-passes"));
   QL_RETURN_IF_ERROR(dumps.save("quantized", quantized.graph));
 
@@ -135,7 +148,8 @@ Command compile_command() {
   command.summary = "write a model as C++ sources, objects or a library";
   command.operands = {"MODEL"};
   command.details =
-      "Reads a model (a spec in JSON, or a graph in text form), applies its quantization rules, and writes it for a\n"
+      "Reads a model (a spec in JSON, ONNX, or a graph in text form), applies its quantization rules, and writes it "
+      "for a\n"
       "target. All files appear in DIR, or none: with an error DIR stays as it was. In DIR, all .cpp files but "
       "main.cpp\n"
       "compile with -IDIR alone; main.cpp runs the self-test, or the model on .npy files.";
@@ -151,6 +165,8 @@ Command compile_command() {
        "",
        {}}};
   add_quantize_options(command.options);
+  command.options.push_back(
+      {"require-integer", "", "an error where anything computes with real numbers, listing all of it", 0, "", {}});
   command.options.push_back({"threads", kNumber, "threads that compile; one per processor where absent", 0, "", {}});
   command.options.push_back({"dump-passes", "DIR", "save the graph as text before and after every pass", 0, "", {}});
   command.options.push_back(json_option());

@@ -409,6 +409,28 @@ class FoldQdq {
     return attrs;
   }
 
+  static bool is_depthwise(const Node& node) { return node.op == "conv" && node.as<ConvAttrs>().groups > 1; }
+
+  /// Constant weights whose values all fit four bits or two are stored so: what a Clip narrowed keeps its width.
+  TensorId narrowed(TensorId q) {
+    const Tensor& t = to()[q];
+    if (!t.is_constant() || !is_signed(t.type.type) || info(t.type.type).bits != 8) return q;
+    const HostTensor data = *t.data;
+    int64_t lo = 0, hi = 0;
+    for (int64_t i = 0; i < data.size(); i++) {
+      lo = std::min(lo, data.int_at(i));
+      hi = std::max(hi, data.int_at(i));
+    }
+    for (const ValueType type : {ValueType::kI2, ValueType::kI4}) {
+      if (lo < info(type).min || hi > info(type).max) continue;
+      HostTensor out(type, data.shape());
+      for (int64_t i = 0; i < data.size(); i++)
+        out.set_int(i, data.int_at(i));
+      return rebuild_.to.add_constant(t.name, std::move(out));
+    }
+    return q;
+  }
+
   Result<bool> product(const Node& node) {
     if (node.inputs.size() != 2) return false;
     const Quantized *x = known(node.inputs[0]), *w = known(node.inputs[1]);
@@ -439,7 +461,8 @@ class FoldQdq {
     if (reach >= 2147483647.0) return false;
     QL_ASSIGN(const TensorId x_zero, full_rank(x->zero_point, x_rank, node.origin));
     QL_ASSIGN(const TensorId w_zero, full_rank(w->zero_point, w_rank, node.origin));
-    std::vector<TensorId> inputs = {x->q, w->q, x_zero, w_zero};
+    const TensorId weight = w_zero.valid() || is_depthwise(node) ? w->q : narrowed(w->q);
+    std::vector<TensorId> inputs = {x->q, weight, x_zero, w_zero};
     while (!inputs.back().valid())
       inputs.pop_back();
     QL_ASSIGN(const TensorId sum,

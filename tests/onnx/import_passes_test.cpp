@@ -212,6 +212,25 @@ TEST(ImportPasses, AResidualSumReadsBothOperandsAsIntegers) {
   EXPECT_EQ(count_steps(r.after, "add_dequantized"), 1);
 }
 
+TEST(ImportPasses, WeightsThatFitFourBitsAreStoredInFour) {
+  for (const auto& [limit, type] :
+       {std::pair{3, ValueType::kI4}, std::pair{1, ValueType::kI2}, std::pair{8, ValueType::kI8}}) {
+    ModelBuilder b;
+    b.input("x", {3, 6}).floats("s", {}, {0.05f}).bytes("z", {}, {7}, false).output("y");
+    b.bytes("w", {6, 4}, ramp(24, 5, 2 * limit + 1, -limit), true);
+    quantized(b, "x", "a", "s");
+    b.node("DequantizeLinear", {"w", "s"}, {"wd"});
+    b.node("MatMul", {"a", "wd"}, {"y"});
+    const BeforeAndAfter r = import(b);
+    ASSERT_EQ(r.actual.size(), 1u);
+    EXPECT_TRUE(testing::near(r.actual[0], r.expected[0], 1e-5, 1e-5));
+    for (const Node& node : r.after.nodes) {
+      if (node.op != "dot_general") continue;
+      EXPECT_EQ(r.after[node.inputs[kRhs]].type.type, type) << "values up to " << limit;
+    }
+  }
+}
+
 TEST(ImportPasses, ASumThatCouldWrapStaysReal) {
   ModelBuilder b;
   const int64_t k = 40000;  // times 255 * 255 is beyond int32
