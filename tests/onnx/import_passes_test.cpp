@@ -212,6 +212,32 @@ TEST(ImportPasses, AResidualSumReadsBothOperandsAsIntegers) {
   EXPECT_EQ(count_steps(r.after, "add_dequantized"), 1);
 }
 
+TEST(ImportPasses, ABatchNormalizationMovesIntoTheConvolutionBeforeIt) {
+  ModelBuilder b;
+  b.input("x", {1, 2, 4, 4}).floats("w", {3, 2, 1, 1}, {1, 2, 3, 4, 5, 6}).floats("bias", {3}, {1, -1, 2}).output("y");
+  b.floats("scale", {3}, {2, 0.5f, -1}).floats("offset", {3}, {0, 1, 2}).floats("mean", {3}, {0.1f, 0.2f, 0.3f});
+  b.floats("var", {3}, {1, 4, 0.25f});
+  b.node("Conv", {"x", "w", "bias"}, {"c"});
+  b.node("BatchNormalization", {"c", "scale", "offset", "mean", "var"}, {"n"});
+  b.node("Relu", {"n"}, {"y"});
+  const BeforeAndAfter r = import(b);
+  ASSERT_EQ(r.actual.size(), 1u);
+  EXPECT_TRUE(testing::near(r.actual[0], r.expected[0], 1e-5, 1e-5));
+  EXPECT_EQ(count_steps(r.after, "fma"), 0);
+  EXPECT_EQ(count_steps(r.after, "add"), 1) << "one bias in place of two";
+}
+
+TEST(ImportPasses, AConvolutionThatIsReadTwiceKeepsItsWeights) {
+  ModelBuilder b;
+  b.input("x", {1, 2, 4, 4}).floats("w", {2, 2, 1, 1}, {1, 2, 3, 4}).floats("one", {2}, {1, 3}).output("y");
+  b.node("Conv", {"x", "w"}, {"c"});
+  b.node("BatchNormalization", {"c", "one", "one", "one", "one"}, {"n"});
+  b.node("Add", {"n", "c"}, {"y"});
+  const BeforeAndAfter r = import(b);
+  ASSERT_EQ(r.actual.size(), 1u);
+  EXPECT_TRUE(testing::same_bits(r.actual, r.expected));
+}
+
 TEST(ImportPasses, WeightsThatFitFourBitsAreStoredInFour) {
   for (const auto& [limit, type] :
        {std::pair{3, ValueType::kI4}, std::pair{1, ValueType::kI2}, std::pair{8, ValueType::kI8}}) {
