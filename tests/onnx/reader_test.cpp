@@ -56,6 +56,20 @@ TEST(OnnxReader, ShapeArithmeticFoldsAway) {
   EXPECT_EQ(graph->nodes.size(), 1u) << "only the reshape runs with the model";
 }
 
+TEST(OnnxReader, RulesSeeModulesByTheNodesScopeOrTheWeightsName) {
+  ModelBuilder b;
+  b.input("x", {1, 2}).floats("encoder.fc1.weight", {2, 2}, {1, 2, 3, 4}).floats("w", {2, 2}, {1, 2, 3, 4}).output("y");
+  b.node("Gemm", {"x", "encoder.fc1.weight"}, {"a"});
+  b.node("MatMul", {"a", "w"}, {"y"}).set_name("/head/fc/MatMul");
+  const auto graph = b.read();
+  ASSERT_TRUE(graph.ok()) << graph.status().text();
+  std::vector<std::string> seen;
+  for (const Node& node : graph->nodes) {
+    if (!node.origin.rule_op.empty()) seen.push_back(node.origin.module_path + " " + node.origin.rule_op);
+  }
+  EXPECT_THAT(seen, ElementsAre("encoder/fc1 dot_general", "head/fc dot_general"));
+}
+
 TEST(OnnxReader, NodesMayStandInAnyOrder) {
   ModelBuilder b;
   b.input("x", {2}).output("y");

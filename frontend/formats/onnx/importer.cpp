@@ -29,6 +29,16 @@ std::string module_path(const std::string& node_name) {
   return last > first ? node_name.substr(first, last - first) : "";
 }
 
+/// "encoder.fc1.weight" -> "encoder/fc1": where the node's name tells no scope, the one that its weights are named
+/// with.
+std::string module_of_weights(const std::string& weights) {
+  constexpr std::string_view kSuffix = ".weight";
+  if (!weights.ends_with(kSuffix)) return "";
+  std::string path = weights.substr(0, weights.size() - kSuffix.size());
+  std::replace(path.begin(), path.end(), '.', '/');
+  return path;
+}
+
 /// The op name that Qwix's rules know the operator by.
 std::string rule_op(const std::string& op) {
   if (op == "Conv" || op == "ConvTranspose") return "conv_general_dilated";
@@ -214,6 +224,7 @@ void OnnxImporter::read_node(const onnx::NodeProto& proto, const std::string& pl
   Origin origin;
   origin.name = !proto.name().empty() ? proto.name() : proto.output_size() > 0 ? proto.output(0) : proto.op_type();
   origin.module_path = module_path(origin.name);
+  if (origin.module_path.empty() && proto.input_size() > 1) origin.module_path = module_of_weights(proto.input(1));
   origin.rule_op = rule_op(op);
   origin.place = place;
   for (const std::string& output : proto.output())

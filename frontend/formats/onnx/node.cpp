@@ -216,7 +216,10 @@ std::vector<int64_t> OnnxNode::axes(std::vector<int64_t> given, int64_t rank, co
 
 TensorId OnnxNode::add(const std::string& op, std::vector<TensorId> operands, std::shared_ptr<const OpAttrs> attrs,
                        bool folds) {
-  auto added = importer_.add(op, std::move(operands), std::move(attrs), origin, folds);
+  // Rules take the product, not what stands around it.
+  Origin from = origin;
+  if (op != "conv" && op != "dot_general") from.rule_op.clear();
+  auto added = importer_.add(op, std::move(operands), std::move(attrs), from, folds);
   if (added.ok()) return *added;
   for (const Diagnostic& d : added.status().diagnostics()) {
     importer_.note(d.kind, proto.op_type() + " " + origin.name, d.place.field, d.message, d.remedy);
