@@ -38,8 +38,20 @@ Result<NodeLowering> lower_pool(const LoweringContext& context) {
   const std::vector<Var> args = innermost_first(vars);
 
   Halide::Region ranges;
-  for (size_t s = spatial; s-- > 0;)
-    ranges.emplace_back(Expr(0), Expr(static_cast<int32_t>(attrs.windows[s].kernel)));
+  // An axis of one position has one window: its taps inside the input are known, and need no condition.
+  std::vector<bool> one_window(spatial, false);
+  for (size_t s = spatial; s-- > 0;) {
+    const Window& w = attrs.windows[s];
+    const int64_t lo = attrs.pad_lo.empty() ? 0 : attrs.pad_lo[s];
+    int64_t first = 0, end = w.kernel;
+    if (result.shape()[1 + s] == 1) {
+      first = (lo + w.dilation - 1) / w.dilation;
+      end = std::min(w.kernel, (x.shape()[1 + s] + lo + w.dilation - 1) / w.dilation);
+      one_window[s] = first < end;
+      if (!one_window[s]) first = 0, end = w.kernel;
+    }
+    ranges.emplace_back(Expr(static_cast<int32_t>(first)), Expr(static_cast<int32_t>(end - first)));
+  }
   if (ranges.empty()) ranges.emplace_back(Expr(0), Expr(1));
   RDom r(ranges, "window");
   // Without spatial axes there is one element: the loop over it must still occur.
@@ -52,9 +64,9 @@ Result<NodeLowering> lower_pool(const LoweringContext& context) {
     const int64_t reach = (result.shape()[1 + s] - 1) * w.stride + (w.kernel - 1) * w.dilation - lo;
     const Expr at = vars[1 + s] * static_cast<int32_t>(w.stride) +
                     r[static_cast<int>(spatial - 1 - s)] * static_cast<int32_t>(w.dilation) - static_cast<int32_t>(lo);
-    const bool padded = lo > 0 || reach >= extent;
-    if (lo > 0) r.where(at >= 0);
-    if (reach >= extent) r.where(at < static_cast<int32_t>(extent));
+    const bool padded = !one_window[s] && (lo > 0 || reach >= extent);
+    if (padded && lo > 0) r.where(at >= 0);
+    if (padded && reach >= extent) r.where(at < static_cast<int32_t>(extent));
     if (s + 1 == spatial) last_padded = padded;
     // The clamp changes nothing where the condition holds; it keeps Halide's bounds inside the buffer.
     index.push_back(padded ? Halide::clamp(at, 0, static_cast<int32_t>(extent - 1)) : at);

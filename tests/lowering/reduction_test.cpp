@@ -135,6 +135,9 @@ TEST_P(LoweringOn, PoolsWithPaddingStrideAndDilationEqualTheReference) {
       add(kind, type, {3, 20, 5}, {{4, 3, 2}}, {2}, {3});
       add(kind, type, {1, 4, 5, 6, 10}, {{2, 1, 1}, {2, 2, 1}, {3, 1, 1}}, {0, 1, 1}, {0, 0, 1});
       add(kind, type, {5, 6}, {}, {}, {});
+      // One position each way, its window over padding on both sides; and one that begins in the padding.
+      add(kind, type, {1, 2, 2, 3}, {{3, 3, 1}, {3, 3, 1}}, {1, 1}, {1, 1});
+      add(kind, type, {1, 3, 4, 5}, {{3, 1, 2}, {4, 5, 1}}, {1, 2}, {1, 0});
     }
   }
   const HostTensor counts = tame_tensor(random, V::kF32, {1, 4, 4, 1});
