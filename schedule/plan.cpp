@@ -3,6 +3,7 @@
 #include <map>
 #include <optional>
 #include <set>
+#include <system_error>
 #include <thread>
 
 #include "frontend/ops/pointwise.h"
@@ -125,12 +126,23 @@ class Planner {
     const auto work = [&] {
       for (size_t i = next++; i < lowered.size(); i = next++) {
         const Node& node = graph_.nodes[i];
-        if (!is_view(node) && !is_empty(node)) lowered[i] = lower(node);
+        if (is_view(node) || is_empty(node)) continue;
+        // An exception that leaves a thread would end the process.
+        try {
+          lowered[i] = lower(node);
+        } catch (const std::exception& error) {
+          lowered[i] = Result<NodeLowering>(Status::internal(error.what()));
+        }
       }
     };
     std::vector<std::thread> others;
-    for (int t = 1; t < std::min<int>(threads, static_cast<int>(lowered.size())); t++)
-      others.emplace_back(work);
+    for (int t = 1; t < std::min<int>(threads, static_cast<int>(lowered.size())); t++) {
+      try {
+        others.emplace_back(work);
+      } catch (const std::system_error&) {
+        break;  // no more threads: those that there are do the work
+      }
+    }
     work();
     for (std::thread& other : others)
       other.join();

@@ -1,9 +1,11 @@
 #pragma once
 #include <algorithm>
 #include <atomic>
+#include <exception>
 #include <functional>
 #include <mutex>
 #include <optional>
+#include <system_error>
 #include <thread>
 #include <vector>
 
@@ -28,7 +30,14 @@ Result<std::vector<T>> for_each_kernel(const Program& program, int threads, cons
   int done = 0;
   const auto work = [&] {
     for (size_t i = next++; i < total; i = next++) {
-      Result<T> result = make(program.kernels[i]);
+      // An exception that leaves a thread would end the process.
+      Result<T> result = [&]() -> Result<T> {
+        try {
+          return make(program.kernels[i]);
+        } catch (const std::exception& error) {
+          return Status::internal(error.what());
+        }
+      }();
       if (result.ok())
         made[i] = std::move(result).value();
       else
@@ -38,8 +47,13 @@ Result<std::vector<T>> for_each_kernel(const Program& program, int threads, cons
     }
   };
   std::vector<std::thread> others;
-  for (int t = 1; t < std::min<int>(threads, static_cast<int>(total)); t++)
-    others.emplace_back(work);
+  for (int t = 1; t < std::min<int>(threads, static_cast<int>(total)); t++) {
+    try {
+      others.emplace_back(work);
+    } catch (const std::system_error&) {
+      break;  // no more threads: those that there are do the work
+    }
+  }
   work();
   for (std::thread& other : others)
     other.join();
