@@ -15,6 +15,10 @@ constexpr auto kSpin = std::chrono::microseconds(50);
 /// those with help and those without of one program, stay with what was decided.
 constexpr auto kLongRun = std::chrono::microseconds(60), kShortRun = std::chrono::microseconds(20);
 
+/// Parts a worker that a call is cut into at most: enough to even out unequal speeds, few enough that the weights,
+/// which every part reads, are not read too often.
+constexpr int32_t kParts = 3;
+
 /// More would only fight over the rows of a kernel.
 constexpr int32_t kMaxWorkers = 1024;
 
@@ -33,7 +37,7 @@ bool shares_rows(const Program& program) {
                      [](const ProgramCall& call) { return call.rows >= 2 * std::max(call.min_rows_per_task, 1); });
 }
 
-ThreadPool::Run::Run(ThreadPool& pool) : pool_(pool), timed_(pool.runs_ < 4 || pool.runs_ % 16 == 0) {
+ThreadPool::Run::Run(ThreadPool& pool) : pool_(pool), timed_(pool.runs_ < 4 || pool.runs_ % 64 == 0) {
   pool_.runs_++;
   if (timed_) start_ = std::chrono::steady_clock::now();
   if (pool_.wakes_sleepers_) pool_.wake();
@@ -81,12 +85,13 @@ void ThreadPool::run_rows(void* context, Parallel::Task task, void* argument, in
   auto& pool = *static_cast<ThreadPool*>(context);
   const int32_t workers = pool.workers();
   grain = std::max(grain, 1);
-  if (workers == 1 || rows < 2 * grain) {
+  // Nobody would come: then the whole is cheaper than its parts.
+  const bool alone = !pool.wakes_sleepers_ && pool.sleeping_.load(std::memory_order_relaxed) == workers - 1;
+  if (workers == 1 || rows < 2 * grain || alone) {
     task(argument, 0, rows, 0);
     return;
   }
-  // Up to four parts a worker even out unequal speeds; a part is never below the grain.
-  pool.part_ = std::max(grain, (rows + 4 * workers - 1) / (4 * workers));
+  pool.part_ = std::max(grain, (rows + kParts * workers - 1) / (kParts * workers));
   pool.parts_ = (rows + pool.part_ - 1) / pool.part_;
   pool.task_ = task;
   pool.argument_ = argument;
