@@ -17,7 +17,7 @@ constexpr auto kLongRun = std::chrono::microseconds(60), kShortRun = std::chrono
 
 /// Parts a worker that a call is cut into at most: enough to even out unequal speeds, few enough that the weights,
 /// which every part reads, are not read too often.
-constexpr int32_t kParts = 3;
+constexpr int32_t kParts = 2;
 
 /// More would only fight over the rows of a kernel.
 constexpr int32_t kMaxWorkers = 1024;
@@ -29,6 +29,8 @@ void relax() {
   asm volatile("yield");
 #endif
 }
+
+bool is_open(uint64_t range) { return (range >> 32) < (range & UINT32_MAX); }
 
 }  // namespace
 
@@ -98,7 +100,7 @@ void ThreadPool::run_rows(void* context, Parallel::Task task, void* argument, in
   pool.rows_ = rows;
   pool.done_.store(0, std::memory_order_relaxed);
   // Together with serve(): either this sees who sleeps, or a worker about to sleep sees the open parts.
-  pool.open_.store(pool.parts_, std::memory_order_seq_cst);
+  pool.open_.store(static_cast<uint64_t>(pool.parts_), std::memory_order_seq_cst);
   if (pool.wakes_sleepers_) pool.wake();
   pool.take_parts(0);
   for (int spins = 0; pool.done_.load(std::memory_order_acquire) != pool.parts_; spins++) {
@@ -110,10 +112,11 @@ void ThreadPool::run_rows(void* context, Parallel::Task task, void* argument, in
 }
 
 void ThreadPool::take_parts(int32_t worker) {
-  int32_t open = open_.load(std::memory_order_acquire);
-  while (open > 0) {
-    if (!open_.compare_exchange_weak(open, open - 1, std::memory_order_acq_rel, std::memory_order_acquire)) continue;
-    const int32_t begin = (parts_ - open) * part_;
+  uint64_t open = open_.load(std::memory_order_acquire);
+  while (is_open(open)) {
+    const uint64_t left = worker == 0 ? open + (uint64_t{1} << 32) : open - 1;
+    if (!open_.compare_exchange_weak(open, left, std::memory_order_acq_rel, std::memory_order_acquire)) continue;
+    const int32_t begin = static_cast<int32_t>(worker == 0 ? open >> 32 : (open & UINT32_MAX) - 1) * part_;
     task_(argument_, begin, std::min(begin + part_, rows_), worker);
     done_.fetch_add(1, std::memory_order_release);
     open = open_.load(std::memory_order_acquire);
@@ -124,7 +127,7 @@ void ThreadPool::serve(int32_t worker) {
   using Clock = std::chrono::steady_clock;
   auto until = Clock::now() + kSpin;
   while (!stop_) {
-    if (open_.load(std::memory_order_acquire) > 0) {
+    if (is_open(open_.load(std::memory_order_acquire))) {
       take_parts(worker);
       until = Clock::now() + kSpin;
     } else if (Clock::now() < until) {
@@ -133,7 +136,7 @@ void ThreadPool::serve(int32_t worker) {
       std::unique_lock<std::mutex> lock(mutex_);
       const uint64_t seen = wakes_;
       sleeping_.fetch_add(1, std::memory_order_seq_cst);
-      wake_.wait(lock, [&] { return wakes_ != seen || open_.load(std::memory_order_seq_cst) > 0 || stop_; });
+      wake_.wait(lock, [&] { return wakes_ != seen || is_open(open_.load(std::memory_order_seq_cst)) || stop_; });
       sleeping_.fetch_sub(1, std::memory_order_relaxed);
       until = Clock::now() + kSpin;
     }

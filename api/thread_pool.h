@@ -57,7 +57,9 @@ class ThreadPool {
   Parallel::Task task_ = nullptr;
   void* argument_ = nullptr;
   int32_t rows_ = 0, part_ = 1, parts_ = 0;
-  alignas(64) std::atomic<int32_t> open_{0};  ///< parts that nobody has begun; taken by counting down
+  /// Parts that nobody has begun: from the upper half's index to below the lower half's. The caller takes them from the
+  /// front, the others from the back, so that from run to run the same rows stay in the same core's cache.
+  alignas(64) std::atomic<uint64_t> open_{0};
   alignas(64) std::atomic<int32_t> done_{0};  ///< parts computed
   alignas(64) std::atomic<int32_t> sleeping_{0};
   std::atomic<bool> stop_{false};

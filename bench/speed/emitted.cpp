@@ -3,6 +3,9 @@
 #include <dlfcn.h>
 #include <fmt/format.h>
 #include <fmt/ranges.h>
+#if defined(__linux__)
+#include <sys/mman.h>
+#endif
 
 #include <cstdlib>
 #include <cstring>
@@ -45,13 +48,6 @@ extern "C" int bench_run(const void* const* in, void* const* out, void* state, v
                      model, fmt::join(arguments, ", "));
 }
 
-void* aligned(size_t bytes) {
-  void* memory = std::aligned_alloc(64, (bytes / 64 + 1) * 64);
-  QL_CHECK(memory != nullptr, std::to_string(bytes));
-  std::memset(memory, 0, (bytes / 64 + 1) * 64);
-  return memory;
-}
-
 Status problem(const std::string& what) { return Status::user({"", "", ""}, what); }
 
 }  // namespace
@@ -66,7 +62,19 @@ TemporaryFolder::~TemporaryFolder() {
   fs::remove_all(path_, ignored);
 }
 
-void EmittedModel::Free::operator()(void* memory) const { std::free(memory); }
+void FreeMemory::operator()(void* memory) const { std::free(memory); }
+
+Memory make_memory(size_t bytes) {
+  const size_t alignment = bytes >= (size_t{1} << 19) ? size_t{2} << 20 : 64;
+  const size_t rounded = (bytes / alignment + 1) * alignment;
+  void* memory = std::aligned_alloc(alignment, rounded);
+  QL_CHECK(memory != nullptr, std::to_string(bytes));
+#if defined(MADV_HUGEPAGE)
+  if (alignment > 64) (void)madvise(memory, rounded, MADV_HUGEPAGE);
+#endif
+  std::memset(memory, 0, rounded);
+  return Memory(memory);
+}
 
 EmittedModel::~EmittedModel() {
   if (library_ != nullptr) dlclose(library_);
@@ -123,9 +131,9 @@ Result<std::vector<std::unique_ptr<EmittedModel>>> compile_emitted(const Program
     if (emitted->library_ == nullptr) return problem(dlerror());
     emitted->run_ = reinterpret_cast<EmittedModel::Run>(dlsym(emitted->library_, "bench_run"));
     if (emitted->run_ == nullptr) return problem(dlerror());
-    emitted->state_.reset(aligned(static_cast<size_t>(program.state_bytes)));
-    emitted->arena_.reset(aligned(static_cast<size_t>(program.arena_bytes + scratch_bytes(program, kernels))));
-    emitted->weights_.reset(aligned(weights.size()));
+    emitted->state_ = make_memory(static_cast<size_t>(program.state_bytes));
+    emitted->arena_ = make_memory(static_cast<size_t>(program.arena_bytes + scratch_bytes(program, kernels)));
+    emitted->weights_ = make_memory(weights.size());
     std::memcpy(emitted->weights_.get(), weights.data(), weights.size());
     out.push_back(std::move(emitted));
   }

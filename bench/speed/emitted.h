@@ -23,6 +23,13 @@ class TemporaryFolder {
   std::string path_;
 };
 
+struct FreeMemory {
+  void operator()(void* memory) const;
+};
+/// Zeros, as the JIT keeps its constants (codegen/native/jit.cpp): half a megabyte and more on large pages.
+using Memory = std::unique_ptr<void, FreeMemory>;
+Memory make_memory(size_t bytes);
+
 /// One emitted model in this process.
 class EmittedModel {
  public:
@@ -42,13 +49,10 @@ class EmittedModel {
                                                                             const std::vector<std::string>&, int);
   EmittedModel() = default;
   using Run = int (*)(const void* const*, void* const*, void*, void*, void*);
-  struct Free {
-    void operator()(void* memory) const;
-  };
   std::string compiler_;
   void* library_ = nullptr;
   Run run_ = nullptr;
-  std::unique_ptr<void, Free> state_, weights_, arena_;
+  Memory state_, weights_, arena_;
 };
 
 /// The compilers of emitted C++ that this machine has: "g++" and "clang++" or a versioned clang++.

@@ -3,6 +3,10 @@
 #include <llvm/ExecutionEngine/Orc/LLJIT.h>
 #include <llvm/Support/TargetSelect.h>
 
+#if defined(__linux__)
+#include <sys/mman.h>
+#endif
+
 #include <algorithm>
 #include <cstdlib>
 #include <mutex>
@@ -17,6 +21,8 @@ JitProgram::JitProgram() : constants_(nullptr, std::free) {}
 JitProgram::~JitProgram() = default;
 
 namespace {
+
+constexpr size_t kLargePage = size_t{2} << 20;
 
 Status from_llvm(llvm::Error error) { return Status::internal("LLVM ORC: " + llvm::toString(std::move(error))); }
 
@@ -45,8 +51,15 @@ Result<std::shared_ptr<const JitProgram>> JitProgram::load(Program program, std:
   size_t total = kConstantAlignment;
   for (const PackedConstant& constant : program.constants)
     total += round_up(constant.bytes.size());
-  out->constants_.reset(std::aligned_alloc(kConstantAlignment, total));
+  // Weights that kernels stream again and again: on large pages their lines spread over the second cache, and the
+  // addresses of few pages are enough.
+  const bool large = total >= kLargePage / 4;
+  if (large) total = (total + kLargePage - 1) / kLargePage * kLargePage;
+  out->constants_.reset(std::aligned_alloc(large ? kLargePage : kConstantAlignment, total));
   QL_CHECK(out->constants_ != nullptr, std::to_string(total) + " bytes of constants");
+#if defined(MADV_HUGEPAGE)
+  if (large) (void)madvise(out->constants_.get(), total, MADV_HUGEPAGE);
+#endif
   auto* const block = static_cast<uint8_t*>(out->constants_.get());
   auto* at = block;
   for (PackedConstant& constant : program.constants) {
