@@ -23,17 +23,25 @@ void ContractionBuilder::schedule() {
   std::vector<Halide::VarOrRVar> order;
   if (vectors) {
     out_.split(nj, v, lane, t.lanes, TailStrategy::RoundUp).vectorize(lane);
-    order = {lane, v, xi, xo, np};
+    order = {lane, v};
   } else {
-    order = {nj, xi, xo, np};
+    order = {nj};
   }
+  const Var streams("dt"), stream_groups("dg");
+  if (t.streams > 1) {
+    if (t.streams < t.chunks) out_.split(d_, stream_groups, streams, t.streams, TailStrategy::RoundUp);
+    order.emplace_back(t.streams < t.chunks ? streams : d_);
+  }
+  order.insert(order.end(), {xi, xo, np});
   // Everything else is one loop whose iterations may be shared out: rows innermost, then channels, groups, batches.
   std::vector<Var> outer;
   for (size_t i = row_vars_.size() - 1; i-- > 0;) {
     if (shape().rows[i].rhs_stride == 0) outer.push_back(row_vars_[i]);
   }
   const int64_t inside = chunks_inside();
-  if (inside > 1 && inside < t.chunks) {
+  if (t.streams > 1) {
+    if (t.streams < t.chunks) outer.push_back(stream_groups);
+  } else if (inside > 1 && inside < t.chunks) {
     const Var shared("ds"), own("di");
     out_.split(d_, shared, own, i32(inside), TailStrategy::RoundUp);
     order.emplace_back(own);
@@ -50,7 +58,7 @@ void ContractionBuilder::schedule() {
   for (const Var& var : outer)
     order.push_back(var);
   out_.reorder(order);
-  row_extent_ = shape().groups_n * (t.chunks / inside);
+  row_extent_ = shape().groups_n * (t.chunks / (inside * t.streams));
   for (size_t i = 0; i + 1 < shape().rows.size(); i++)
     row_extent_ *= shape().rows[i].extent;
   if (!outer.empty()) {
@@ -95,10 +103,12 @@ void ContractionBuilder::schedule() {
   if (reduction().kr > 1) inner.push_back(RVar("j"));
   if (vectors) {
     update.split(n_, sv, sc, t.lanes);
-    inner.insert(inner.end(), {sc, sv, sx});
+    inner.insert(inner.end(), {sc, sv});
   } else {
-    inner.insert(inner.end(), {n_, sx});
+    inner.emplace_back(n_);
   }
+  if (t.streams > 1) inner.emplace_back(d_);
+  inner.emplace_back(sx);
   for (const auto& [from, to] : reduce_.names) {
     if (to != "j") inner.push_back(RVar(to));
   }
@@ -135,7 +145,7 @@ void ContractionBuilder::schedule_interleaved(const Var& x) {
 }
 
 int64_t ContractionBuilder::chunks_inside() const {
-  if (!plan_.widen) return 1;
+  if (!plan_.widen || tile().streams > 1) return 1;
   int64_t rows = 1;
   for (size_t i = 0; i + 1 < shape().rows.size(); i++)
     rows *= shape().rows[i].rhs_stride == 0 ? shape().rows[i].extent : 1;

@@ -15,6 +15,7 @@ struct ContractionTile {
   int vectors = 1;
   int lanes = 1;
   int64_t chunk = 1, chunks = 1;
+  int streams = 1;  ///< chunks that a tile spans: one row reads its weights from that many places
 
   int64_t width() const { return static_cast<int64_t>(vectors) * lanes; }
   std::string text() const;  ///< "4x4x16"

@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "schedule/target.h"
+#include "schedule/tiling/contraction_tile.h"
 #include "tests/contraction/check_cases.h"
 
 namespace qlathe::testing {
@@ -213,6 +214,27 @@ TEST_P(ContractionOn, BlocksWithIntegerMultipliers) {
   check(specs, GetParam());
 }
 
+TEST_P(ContractionOn, OneRowThatStreamsThroughItsWeights) {
+  std::vector<ContractionSpec> specs;
+  using V = ValueType;
+  // Panels of one line a step, several of them at once: some of all chunks, all chunks, a number that divides nothing.
+  for (const auto& [rhs, k, n] : {std::tuple(V::kI8, 1024, 1024), std::tuple(V::kI8, 4096, 256),
+                                  std::tuple(V::kI4, 2048, 1024), std::tuple(V::kI8, 1030, 1000)}) {
+    ContractionSpec s = dense(1, k, n);
+    s.lhs_type = V::kF32;
+    s.rhs_type = rhs;
+    s.accumulator = V::kF32;
+    s.rhs_scale = Operand::kPerChannel;
+    s.label = std::string("float by ") + name(rhs) + " " + std::to_string(k) + "x" + std::to_string(n);
+    specs.push_back(s);
+  }
+  ContractionSpec bytes = dense(1, 2048, 1024);
+  bytes.rhs_type = V::kI4;
+  bytes.label = "bytes by int4";
+  specs.push_back(bytes);
+  check(specs, GetParam());
+}
+
 TEST_P(ContractionOn, FloatSumsInOrder) {
   std::vector<ContractionSpec> specs;
   using V = ValueType;
@@ -317,6 +339,20 @@ TEST_P(ContractionOn, EpiloguesToBytes) {
   s = to_bytes(dense(6, 33, 20), V::kI16, 0.7f, 0);
   specs.push_back(s);
   check(specs, GetParam());
+}
+
+TEST(ContractionTile, OneRowOfFloatsReadsItsWeightsInFourStreams) {
+  TileRequest request;
+  request.target = TargetRegistry::find("x86-64-avx512vnni");
+  request.n = 1024;
+  request.steps = 1024;
+  request.bytes_per_step = 1;
+  request.decode = 2;
+  const ContractionTile tile = choose_tile(request);
+  EXPECT_EQ(tile.text(), "1x4x16x4");
+  EXPECT_EQ(tile.chunk * tile.chunks, 1024);
+  request.rows = 16;
+  EXPECT_EQ(choose_tile(request).streams, 1) << "more rows work on a weight for longer than it takes to come";
 }
 
 TEST(ContractionPlan, AConstantEpilogueBecomesOneProvenFormula) {
