@@ -132,6 +132,13 @@ ContractionSpec matrix_vector(ValueType lhs, ValueType rhs, ValueType accumulato
   return s;
 }
 
+/// Its blocks with integer multipliers in place of scales.
+ContractionSpec block_int(ContractionSpec s) {
+  s.rhs_multiplier = true;
+  s.label += ", multipliers";
+  return s;
+}
+
 /// 8-bit depthwise convolution of `channels`, then bytes again.
 ContractionSpec depthwise(int64_t size, int64_t kernel, int64_t channels) {
   ContractionSpec s = conv(size, kernel, channels, channels);
@@ -174,6 +181,7 @@ int main_of(int argc, char** argv) {
       {matrix_vector(V::kU8, V::kI8, V::kI32, 1), true},
       {matrix_vector(V::kU8, V::kI4, V::kI32, 1), true},
       {matrix_vector(V::kU8, V::kI4, V::kI32, 128), true},
+      {block_int(matrix_vector(V::kI8, V::kI4, V::kI32, 128)), true},
       {matrix_vector(V::kF32, V::kI8, V::kF32, 1), true},
       {matrix_vector(V::kF32, V::kI4, V::kF32, 1), true},
   };

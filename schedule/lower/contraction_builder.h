@@ -68,6 +68,8 @@ class ContractionBuilder {
     std::vector<std::pair<std::string, std::string>> names;  ///< Halide::RVar, its readable name
   };
   Loops loops(int kr, int parts, const std::string& prefix) const;
+  /// Without those over the elements of a step.
+  Loops outer_loops(int64_t steps, const std::string& prefix) const;
 
   /// Element of the run at which a step starts; see ReductionPlan::start.
   Halide::Expr step_start(const Halide::Expr& step) const {
@@ -91,8 +93,13 @@ class ContractionBuilder {
   /// The stored byte or word as the multiplication's operand.
   Halide::Expr decode_weight(const Halide::Expr& stored, const Halide::Expr& part, const Halide::Expr& block) const;
 
+  /// The float of part `part` of a word of packed integers.
+  Halide::Expr decode_word(const Halide::Expr& word, int part, const Halide::Expr& block) const;
+  /// One row: every step takes a word's parts, one multiply-add after the other.
+  void accumulate_words(const std::vector<Halide::Expr>& at, const Halide::Expr& block);
+
   bool decodes_weights() const {
-    if (plan_.interleaved) return false;
+    if (plan_.interleaved || plan_.words) return false;
     return reduction().parts > 1 || plan_.widen ||
            (plan_.float_sum && (plan_.rhs_type != ValueType::kF32 || plan_.has_rhs_zp));
   }

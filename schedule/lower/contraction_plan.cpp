@@ -105,7 +105,15 @@ void choose_operand_storage(ContractionPlan& plan) {
   const bool exact_needed = plan.float_sum;  // a zero weight times an infinite activation is not nothing
   if (plan.constant_rhs && rhs.packed_bits < 8 && rhs.storage_bytes == 1) {
     plan.reduction.parts = 8 / rhs.packed_bits;
-    if (plan.interleaved || (exact_needed && !plan.reduction.exact())) {
+    plan.words = plan.float_sum && !plan.interleaved && is_integer(plan.rhs_type) && target.vectorize &&
+                 plan.shape.rows_total() == 1 && plan.reduction.run % (32 / rhs.packed_bits) == 0;
+    if (plan.words) {
+      plan.reduction.parts = 32 / rhs.packed_bits;
+      storage.type = ValueType::kU32;
+      storage.bits = rhs.packed_bits;
+      storage.offset = -rhs.min;
+      plan.rhs_offset = 0;
+    } else if (plan.interleaved || (exact_needed && !plan.reduction.exact())) {
       plan.reduction.parts = 1;
     } else {
       storage.type = ValueType::kU8;
@@ -305,6 +313,7 @@ Result<ContractionPlan> plan_contraction(const LoweringContext& c) {
   request.accumulators = (reduction.blocks > 1 ? 2 : 1) * (plan.interleaved ? 16 : 1);
   request.lane_bits = plan.accumulator == ValueType::kI64 ? 64 : 32;
   request.decode = reduction.parts > 1 ? 3 : plan.dot || storage_bytes(plan.rhs_type) == 4 ? 0 : 2;
+  request.words = plan.words;
   plan.tile = choose_tile(request);
   // Few rows at a time where they are widened first.
   int64_t outer = (plan.widen ? 1 : plan.tile.chunks) * plan.shape.groups_n * plan.shape.batches;

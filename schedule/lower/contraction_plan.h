@@ -26,6 +26,7 @@ struct ContractionPlan {
   int64_t lhs_offset = 0;    ///< what flipping adds to an element of lhs: 128, -128 or 0
   bool constant_rhs = true;
   WeightStorage storage;
+  bool words = false;      ///< one row of floats by packed weights: 32 bits of them at a time
   int64_t rhs_offset = 0;  ///< the kernel's weights are element + rhs_offset
 
   bool has_lhs_zp = false;  ///< a zero point of lhs is read at run time

@@ -34,6 +34,22 @@ ContractionBuilder::Loops ContractionBuilder::loops(int kr, int parts, const std
   return out;
 }
 
+ContractionBuilder::Loops ContractionBuilder::outer_loops(int64_t steps, const std::string& prefix) const {
+  Halide::Region region = {{0, i32(steps)}};
+  Loops out;
+  for (size_t a = reduction().window.size(); a-- > 0;)
+    region.push_back({0, i32(reduction().window[a].extent)});
+  out.domain = RDom(region, prefix);
+  out.s = out.domain[0];
+  out.names.emplace_back(out.domain[0].name(), "k");
+  const size_t windows = reduction().window.size();
+  for (size_t a = 0; a < windows; a++)
+    out.window.push_back(out.domain[static_cast<int>(windows - a)]);
+  for (size_t a = windows; a-- > 0;)
+    out.names.emplace_back(out.domain[static_cast<int>(windows - a)].name(), reduction().window[a].name);
+  return out;
+}
+
 Expr ContractionBuilder::lhs_position(const Expr& e, const std::vector<Expr>& window, const Expr& block) const {
   if (!blocked() && !reduction().decode) {
     Expr at = lhs_base() + e;
@@ -89,16 +105,6 @@ Expr ContractionBuilder::weight_index(const Expr& channel_and_j, const Expr& ste
 Expr ContractionBuilder::decode_weight(const Expr& stored, const Expr& part, const Expr& block) const {
   Expr value = stored;
   ValueType type = plan_.rhs_type;
-  if (plan_.float_sum && reduction().parts > 1 && is_integer(plan_.rhs_type)) {
-    // The code's bits p.. in the mantissa of 2^(23-p) make the float 2^(23-p) + code, exactly: three instructions.
-    const int bits = plan_.storage.bits;
-    const Expr power = cast<uint32_t>(150 - part * bits) << cast<uint32_t>(23);
-    const Expr mask = cast<uint32_t>((1 << bits) - 1) << cast<uint32_t>(part * bits);
-    const Expr sum = Halide::reinterpret<float>((cast<uint32_t>(stored) & mask) | power);
-    Expr real = sum - (Halide::reinterpret<float>(power) + static_cast<float>(plan_.storage.offset));
-    if (plan_.has_rhs_zp) real = real - cast<float>(zero_point(kRhsZeroPoint, block));
-    return real;
-  }
   if (reduction().parts > 1) {
     const int bits = plan_.storage.bits;
     value = (stored >> cast<uint8_t>(part * bits)) & cast<uint8_t>((1 << bits) - 1);
@@ -114,6 +120,35 @@ Expr ContractionBuilder::decode_weight(const Expr& stored, const Expr& part, con
   Expr real = to_float(load_value(type, value)).expr;
   if (plan_.has_rhs_zp) real = real - cast<float>(zero_point(kRhsZeroPoint, block));
   return real;
+}
+
+Expr ContractionBuilder::decode_word(const Expr& word, int part, const Expr& block) const {
+  // A code at bit p of the mantissa of 2^(23-p) makes the float 2^(23-p) + code, exactly: an and, an or (one
+  // instruction of AVX-512) and a subtraction, where shifting, extending and converting take five.
+  const int bits = plan_.storage.bits;
+  const bool upper = (part + 1) * bits > 23;
+  const int p = part * bits - (upper ? 16 : 0);
+  const Expr half = upper ? word >> cast<uint32_t>(16) : word;
+  const uint32_t power = static_cast<uint32_t>(127 + 23 - p) << 23, mask = ((1u << bits) - 1) << p;
+  const Expr sum = Halide::reinterpret<float>((half & Expr(mask)) | Expr(power));
+  const float base = static_cast<float>(uint32_t{1} << (23 - p)) + static_cast<float>(plan_.storage.offset);
+  Expr real = sum - base;
+  if (plan_.has_rhs_zp) real = real - cast<float>(zero_point(kRhsZeroPoint, block));
+  return real;
+}
+
+void ContractionBuilder::accumulate_words(const std::vector<Expr>& at, const Expr& block) {
+  const int parts = reduction().parts;
+  reduce_ = outer_loops(reduction().packed_steps(), "r");
+  const Expr word = weights_(weight_index(n_, reduce_.s, reduce_.window, block));
+  Expr sum = accumulator_(at);
+  for (int part = 0; part < parts; part++) {
+    const Expr a = lhs_value(lhs_position(reduce_.s * parts + part, reduce_.window, block));
+    sum = HalideAlgebra::fma(a, decode_word(word, part, block), sum);
+  }
+  accumulator_(at) = sum;
+  for (const auto& [from, to] : reduce_.names)
+    accumulator_.update().rename(RVar(from), RVar(to));
 }
 
 void ContractionBuilder::define_row_sums() {
@@ -164,14 +199,15 @@ Expr ContractionBuilder::accumulated(std::vector<Expr> at) const {
 void ContractionBuilder::define_accumulator() {
   if (plan_.interleaved) return define_interleaved();
   const int kr = reduction().kr;
-  reduce_ = loops(kr, reduction().parts, "r");
   const Expr block = blocked() ? Expr(block_) : Expr(0);
   std::vector<Var> args = blocked() ? variables_with(block_) : variables();
   std::vector<Expr> exprs(args.begin(), args.end());
   Expr start = Halide::Internal::make_zero(accumulator_type());
   if (initial_.defined() && !plan_.folded) start = cast(accumulator_type(), initial_(channel_index(block)));
   accumulator_(args) = start;
+  if (plan_.words) return accumulate_words(exprs, block);
 
+  reduce_ = loops(kr, reduction().parts, "r");
   const Expr step = reduction().parts > 1 ? reduce_.s * reduction().parts + reduce_.part : reduce_.s;
   const Expr e = step_start(step) + reduce_.j;
   Expr a = lhs_value(lhs_position(e, reduce_.window, block));

@@ -57,7 +57,7 @@ PackedWeights pack_weights(const HostTensor& rhs, const ContractionShape& shape,
   if (packed && storage.offset != 0) {
     // Padding is the element 0, which is stored as the offset.
     uint8_t fill = 0;
-    for (int part = 0; part < plan.parts; part++)
+    for (int part = 0; part < 8 / storage.bits; part++)
       fill = static_cast<uint8_t>(fill | (storage.offset << (part * storage.bits)));
     std::memset(bytes, fill, out.constant.bytes.size());
   }
@@ -77,7 +77,7 @@ PackedWeights pack_weights(const HostTensor& rhs, const ContractionShape& shape,
                 ((((slice * tile.chunks + chunk) * positions + p) * steps + s / plan.parts) * channels + in_chunk) *
                     plan.kr +
                 j;
-            if (element_bytes > 1) {
+            if (element_bytes > 1 && !packed) {
               std::memcpy(bytes + at * element_bytes, rhs.bytes() + source * element_bytes,
                           static_cast<size_t>(element_bytes));
               if (!out.sums.empty())
@@ -88,9 +88,10 @@ PackedWeights pack_weights(const HostTensor& rhs, const ContractionShape& shape,
             if (!out.sums.empty()) out.sums[static_cast<size_t>(zp_index)] += static_cast<int32_t>(value);
             const int64_t code = value + storage.offset;
             if (packed) {
-              const int shift = static_cast<int>(s % plan.parts) * storage.bits;
+              const int bit = static_cast<int>(s % plan.parts) * storage.bits, shift = bit % 8;
               const int mask = ((1 << storage.bits) - 1) << shift;
-              bytes[at] = static_cast<uint8_t>((bytes[at] & ~mask) | ((code << shift) & mask));
+              uint8_t& byte = bytes[at * element_bytes + bit / 8];
+              byte = static_cast<uint8_t>((byte & ~mask) | ((code << shift) & mask));
             } else {
               bytes[at] = static_cast<uint8_t>(code);
             }
@@ -106,7 +107,9 @@ PackedWeights pack_weights(const HostTensor& rhs, const ContractionShape& shape,
     layout += "[" + axis.name + "]";
   layout += "[k/" + std::to_string(plan.kr * plan.parts) + "][" + std::to_string(channels) + "][" +
             std::to_string(plan.kr) + "]";
-  if (packed) layout += ", " + std::to_string(plan.parts) + " steps a byte, low bits first";
+  if (packed)
+    layout +=
+        ", " + std::to_string(plan.parts) + " steps a " + (element_bytes == 1 ? "byte" : "word") + ", low bits first";
   if (storage.offset != 0) layout += ", stored + " + std::to_string(storage.offset);
   if (storage.fold_zero_point) layout += ", zero point subtracted";
   if (!plan.exact()) layout += ", zero-padded";

@@ -17,7 +17,7 @@ struct ReductionPlan {
   int64_t run = 1;      ///< elements a window position or block
   bool decode = false;  ///< blocks cut across window positions: a position is recovered from the flattened index
   int kr = 1;           ///< elements multiplied at once
-  int parts = 1;        ///< steps that share a byte (2 for 4-bit weights, 4 for 2-bit ones)
+  int parts = 1;        ///< steps that share a byte (2 for 4-bit weights, 4 for 2-bit ones), or a word (8, 16)
 
   int64_t steps() const { return (run + kr - 1) / kr; }
   int64_t packed_steps() const { return (steps() + parts - 1) / parts; }

@@ -35,8 +35,8 @@ std::pair<int64_t, int64_t> chunks_for(int64_t n, int64_t width) {
 /// The processor's prefetching follows every stream for itself (float by int8: one stream 915 us, four 750, reading
 /// alone 740); dot products, four instructions a line at most, leave it room enough as they are.
 void split_streams(const TileRequest& request, ContractionTile& tile) {
-  const auto line = static_cast<int>(64 / (request.bytes_per_step * tile.lanes));
-  if (line < 4 || line >= tile.vectors || tile.vectors % line != 0) return;
+  const int line = request.words ? 1 : static_cast<int>(64 / (request.bytes_per_step * tile.lanes));
+  if ((line < 4 && !request.words) || line >= tile.vectors || tile.vectors % line != 0) return;
   const int streams = tile.vectors / line;
   const int64_t chunk = int64_t{line} * tile.lanes;
   if (request.n % (chunk * streams) != 0) return;
@@ -70,10 +70,12 @@ ContractionTile choose_tile(const TileRequest& request) {
   // arithmetic fills the processor's window (float by int8: 4 vectors 1632 us, 8 1232, 16 915).
   const bool streams =
       request.rows == 1 && static_cast<double>(request.steps * request.n) * request.bytes_per_step >= 1e6;
+  // The many parts of a word in flight for more than four vectors do not fit into registers.
+  const int most = request.words ? 4 : streams ? 16 : 8;
   double best_cycles = std::numeric_limits<double>::max();
   for (int lanes = max_lanes; lanes >= 1; lanes /= 2) {
     if (lanes > request.n || (lanes < 4 && request.n >= 4 && max_lanes >= 4)) continue;
-    for (int vectors = 1; vectors * lanes <= request.n && vectors <= (streams ? 16 : 8); vectors++) {
+    for (int vectors = 1; vectors * lanes <= request.n && vectors <= most; vectors++) {
       const auto [chunks, n_tiles] = chunks_for(request.n, int64_t{vectors} * lanes);
       for (int rows = 1; rows <= request.rows && rows <= 16; rows++) {
         const int held = rows * vectors * request.accumulators;

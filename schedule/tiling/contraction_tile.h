@@ -42,6 +42,7 @@ struct TileRequest {
   int accumulators = 1;       ///< vectors a result vector needs (2 when sums of blocks are kept beside)
   int lane_bits = 32;         ///< of the accumulator
   double decode = 0;          ///< instructions a weight vector needs before use
+  bool words = false;         ///< a vector of weights is one of 32-bit words that hold several steps
 };
 
 ContractionTile choose_tile(const TileRequest& request);

@@ -228,6 +228,30 @@ TEST_P(ContractionOn, OneRowThatStreamsThroughItsWeights) {
     s.label = std::string("float by ") + name(rhs) + " " + std::to_string(k) + "x" + std::to_string(n);
     specs.push_back(s);
   }
+  // Words of packed weights: zero points that fold and that do not, 2 bits, unsigned, a window, one word in all.
+  for (const V rhs : {V::kI4, V::kI2, V::kU4}) {
+    for (const Operand zero_point : {Operand::kAbsent, Operand::kOne, Operand::kPerChannel}) {
+      ContractionSpec s = dense(1, rhs == V::kI2 ? 16 : 40, 80);
+      s.lhs_type = V::kF32;
+      s.rhs_type = rhs;
+      s.accumulator = V::kF32;
+      s.rhs_zero_point = zero_point;
+      s.rhs_scale = Operand::kPerChannel;
+      s.label = std::string("words of ") + name(rhs) + ", zero point " + std::to_string(static_cast<int>(zero_point));
+      if (rhs == V::kI2) s.k = 48;
+      specs.push_back(s);
+      s.blocks = rhs == V::kI2 ? 3 : 5;
+      s.label += " in blocks";
+      specs.push_back(s);
+    }
+  }
+  ContractionSpec window = conv2d(3, 5, 24, 33, {3, 1, 1}, {3, 1, 2});
+  window.spatial = {3, 5};
+  window.lhs_type = V::kF32;
+  window.rhs_type = V::kI4;
+  window.accumulator = V::kF32;
+  window.label = "words under a window";
+  specs.push_back(window);
   ContractionSpec bytes = dense(1, 2048, 1024);
   bytes.rhs_type = V::kI4;
   bytes.label = "bytes by int4";
