@@ -168,6 +168,18 @@ TEST(OnnxReader, AnIntegerProductSubtractsBothZeroPoints) {
   EXPECT_EQ((*graph)[graph->outputs[0]].type.type, ValueType::kI32);
 }
 
+TEST(OnnxReader, WeightsOfFourBitsInBlocksMultiplyTheirScales) {
+  ModelBuilder b;
+  // Two columns, K = 4 in blocks of 2; codes low nibble first, less 8: column 0 is 1 2 | 3 -8, column 1 is 0 0 | 7 1.
+  b.input("a", {1, 4}).bytes("w", {2, 2, 1}, {0xA9, 0x0B, 0x88, 0x9F}, false);
+  b.floats("s", {4}, {1, 10, 2, 0.5f}).output("y");
+  auto& node = b.node("MatMulNBits", {"a", "w", "s"}, {"y"}, "com.microsoft");
+  for (const auto& [name, value] :
+       {std::pair{"K", 4}, std::pair{"N", 2}, std::pair{"bits", 4}, std::pair{"block_size", 2}})
+    set_int(node, name, value);
+  EXPECT_THAT(b.run({{1, 1, 1, 1}}), ElementsAre(1 + 2 + 10 * (3 - 8), 0.5f * (7 + 1)));
+}
+
 TEST(OnnxReader, TruncatedTensorDataIsRefused) {
   ModelBuilder b;
   b.input("x", {2}).floats("w", {1000}, {1, 2, 3}).output("y");

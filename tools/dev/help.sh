@@ -14,6 +14,7 @@ Usage: ./dev COMMAND [arguments]         (every command first installs what is m
   build [targets]          build into build/
   cases DIR... [options]   compare reference cases with the compiler's results
   bench [arguments]        measure speed, as fractions of what this machine can do
+  coverage                 run the ONNX cases and write docs/coverage.md
   lint                     formatting, arrows between rooms, file sizes, scripts
   format [files]           format the C++ sources in place
   asan | tsan [arguments]  build with sanitizers and run the tests there

@@ -1,5 +1,6 @@
 // Operators that choose or place elements by index.
 #include <algorithm>
+#include <limits>
 #include <numeric>
 
 #include "frontend/formats/onnx/node.h"
@@ -212,6 +213,53 @@ void read_cumsum(OnnxNode& node) {
   node.result(node.last_to_axis(sums, axis));
 }
 
+/// The k largest (or smallest) along an axis, one after the other: the extreme, where it stands first, and the rest
+/// without it. Sorted, which `sorted` = 0 allows as well.
+void read_top_k(OnnxNode& node) {
+  TensorId x = node.in(0);
+  const ValueType type = node.type(x).type;
+  if (type != ValueType::kF32 && type != ValueType::kI32)
+    node.unsupported("X", std::string(name(type)) + " is not supported; float32 and int32 are");
+  node.ignore("sorted");
+  const bool largest = node.integer("largest", 1) != 0;
+  const int64_t axis = node.axis(node.integer("axis", -1), node.rank(x)), n = node.shape(x)[static_cast<size_t>(axis)];
+  const int64_t k = node.has(1) ? node.constant_integers(1, "K").at(0) : node.integer("k", 0);
+  constexpr int64_t kMost = 64;
+  if (k < 0 || k > n) node.problem("K", std::to_string(k) + " is more than the axis has");
+  if (k < 1 || k > kMost)
+    node.unsupported("K", std::to_string(k) + " is not supported; 1 to " + std::to_string(kMost) + " are");
+  Shape along(node.shape(x).size(), 1);
+  along[static_cast<size_t>(axis)] = n;
+  const TensorId index = node.constant(iota(ValueType::kI32, n, along), "index");
+  const TensorId none = type == ValueType::kF32 ? node.scalar(largest ? -std::numeric_limits<float>::infinity()
+                                                                      : std::numeric_limits<float>::infinity())
+                                                : node.scalar(type, largest ? INT32_MIN : INT32_MAX);
+  const auto reduced = [&](TensorId t, ReduceKind kind) {
+    auto attrs = std::make_shared<ReduceAttrs>();
+    attrs->kind = kind;
+    attrs->axes = {axis};
+    attrs->keep_dims = true;
+    return node.add("reduce", {t}, attrs);
+  };
+  // What was taken already is known by its index, so that equal values and extremes of the type are taken once.
+  TensorId taken = kNone;
+  std::vector<TensorId> values, indices;
+  for (int64_t i = 0; i < k; i++) {
+    const TensorId left = taken.valid() ? node.select(taken, none, x) : x;
+    const TensorId best = reduced(left, largest ? ReduceKind::kMax : ReduceKind::kMin);
+    TensorId candidate = node.compare("equal", left, best);
+    if (taken.valid()) candidate = node.binary("and", candidate, node.unary("not", taken));
+    const TensorId at = reduced(node.select(candidate, index, node.scalar(ValueType::kI32, static_cast<double>(n - 1))),
+                                ReduceKind::kMin);
+    const TensorId here = node.compare("equal", node.broadcast(index, node.shape(x)), at);
+    taken = taken.valid() ? node.binary("or", taken, here) : here;
+    values.push_back(best);
+    indices.push_back(at);
+  }
+  node.result(node.concat(values, axis));
+  node.result(node.cast(node.concat(indices, axis), ValueType::kI64));
+}
+
 const OnnxOps::Add kOps({
     {"ArgMax", read_arg},
     {"ArgMin", read_arg},
@@ -220,6 +268,7 @@ const OnnxOps::Add kOps({
     {"ScatterND", read_scatter_nd},
     {"ScatterElements", read_scatter_elements},
     {"Scatter", read_scatter_elements},
+    {"TopK", read_top_k},
     {"OneHot", read_one_hot},
     {"CumSum", read_cumsum},
 });

@@ -2,6 +2,7 @@
 #include <algorithm>
 #include <numeric>
 
+#include "frontend/formats/onnx/dynamic_quantize.h"
 #include "frontend/formats/onnx/node.h"
 #include "frontend/formats/onnx/windows.h"
 #include "frontend/ops/movement.h"
@@ -429,6 +430,82 @@ void read_matmul_integer_to_float(OnnxNode& node) {
   node.result(y);
 }
 
+/// com.microsoft DynamicQuantizeMatMul: A (float32, quantized here), B, B's scale and zero point, bias.
+void read_dynamic_quantize_matmul(OnnxNode& node) {
+  const TensorId b = node.in(1);
+  const DynamicallyQuantized a = onnx_dynamic_quantize(node, node.in(0));
+  const int64_t rank = std::max<int64_t>(node.rank(a.q), 2);
+  const TensorId a_zero = node.reshape(a.zero_point, Shape(static_cast<size_t>(rank), 1));
+  const TensorId product = matmul(node, a.q, b, ValueType::kI32, a_zero, matrix_zero(node, 3, b, false), {});
+  const TensorId scale = node.binary("mul", a.scale, of_product(node, node.in(2), false));
+  TensorId y = node.binary("mul", node.cast(product, ValueType::kF32), scale);
+  if (node.has(4)) y = node.binary("add", y, node.in(4));
+  node.result(y);
+}
+
+/// com.microsoft MatMulNBits: A [.., K] times weights of `bits` bits, [N, blocks, packed bytes], low bits first, with a
+/// scale and maybe a zero point for every `block_size` of them along K.
+void read_matmul_nbits(OnnxNode& node) {
+  const TensorId a = as_float(node, node.in(0));
+  const int64_t k = node.integer("K", 0), n = node.integer("N", 0), bits = node.integer("bits", 4),
+                block = node.integer("block_size", 0);
+  node.ignore("accuracy_level");
+  if (bits != 2 && bits != 4 && bits != 8)
+    node.unsupported("bits", std::to_string(bits) + " is not supported; 2, 4 and 8 are");
+  if (k < 1 || n < 1 || block < 1 || k % block != 0 || node.shape(a).back() != k)
+    node.unsupported("K", "of " + std::to_string(k) + " and blocks of " + std::to_string(block) + " do not fit " +
+                              to_string(node.shape(a)));
+  if (node.has(4)) node.unsupported("g_idx", "is not supported");
+  const HostTensor* packed = node.data(node.in(1));
+  if (packed == nullptr || packed->type() != ValueType::kU8 || packed->size() * 8 != n * k * bits)
+    node.problem("B", "is no constant of " + std::to_string(n * k * bits / 8) + " bytes");
+  const auto code_at = [&](const HostTensor& from, int64_t i, int64_t row_bits, int64_t row, int64_t width) {
+    const int64_t bit = row * row_bits + i * width;
+    return from.bytes()[bit / 8] >> (bit % 8) & ((1 << width) - 1);
+  };
+  // Codes less half the range are signed integers of as many bits.
+  const int64_t middle = int64_t{1} << (bits - 1), blocks = k / block;
+  HostTensor weights(bits == 2 ? ValueType::kI2 : bits == 4 ? ValueType::kI4 : ValueType::kI8, {n, k});
+  for (int64_t i = 0; i < weights.size(); i++)
+    weights.set_int(i, code_at(*packed, i, 0, 0, bits) - middle);
+  TensorId zero = kNone;
+  if (node.has(3)) {
+    const HostTensor* given = node.data(node.in(3));
+    const int64_t row_bits = (blocks * bits + 7) / 8 * 8;
+    if (given == nullptr || given->type() != ValueType::kU8 || given->size() * 8 != n * row_bits)
+      node.unsupported("zero_points", "must be packed constants");
+    HostTensor zeros(ValueType::kI8, {n, blocks});
+    for (int64_t r = 0; r < n; r++) {
+      for (int64_t b = 0; b < blocks; b++)
+        zeros.set_int(r * blocks + b, code_at(*given, b, row_bits, r, bits) - middle);
+    }
+    zero = node.constant(std::move(zeros), "zero_points");
+  }
+  const TensorId scales = node.cast(node.reshape(node.in(2), {n, blocks}), ValueType::kF32);
+  auto attrs = std::make_shared<DotGeneralAttrs>();
+  attrs->lhs_contracting = {node.rank(a) - 1};
+  attrs->rhs_contracting = {1};
+  TensorId y =
+      node.add("dot_general", {a, node.constant(std::move(weights), "weights"), kNone, zero, kNone, scales}, attrs);
+  if (node.has(5)) y = node.binary("add", y, node.in(5));
+  node.result(node.cast(y, node.type(a).type));
+}
+
+/// com.microsoft FusedMatMul: alpha * A' * B'.
+void read_fused_matmul(OnnxNode& node) {
+  const auto turned = [&](TensorId x, const char* attribute) {
+    if (node.integer(attribute, 0) == 0) return x;
+    std::vector<int64_t> permutation(node.shape(x).size());
+    std::iota(permutation.begin(), permutation.end(), 0);
+    std::swap(permutation[permutation.size() - 1], permutation[permutation.size() - 2]);
+    return node.transpose(x, permutation);
+  };
+  if (node.integer("transBatchA", 0) != 0 || node.integer("transBatchB", 0) != 0)
+    node.unsupported("transBatchA", "is not supported");
+  const TensorId a = turned(as_float(node, node.in(0)), "transA"), b = turned(as_float(node, node.in(1)), "transB");
+  node.result(scaled(node, matmul(node, a, b, ValueType::kF32, kNone, kNone, {}), node.number("alpha", 1)));
+}
+
 const OnnxOps::Add kOps({
     {"MatMul", read_matmul},
     {"Gemm", read_gemm},
@@ -440,6 +517,9 @@ const OnnxOps::Add kOps({
     {"QLinearConv", read_qlinear_conv},
     {"QLinearMatMul", read_qlinear_matmul},
     {"com.microsoft:QGemm", read_qgemm},
+    {"com.microsoft:DynamicQuantizeMatMul", read_dynamic_quantize_matmul},
+    {"com.microsoft:MatMulNBits", read_matmul_nbits},
+    {"com.microsoft:FusedMatMul", read_fused_matmul},
     {"com.microsoft:MatMulIntegerToFloat", read_matmul_integer_to_float},
 });
 

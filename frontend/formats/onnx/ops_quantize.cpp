@@ -1,9 +1,9 @@
 // Quantization operators, and com.microsoft's element-wise ones on quantized tensors.
 #include <limits>
 
+#include "frontend/formats/onnx/dynamic_quantize.h"
 #include "frontend/formats/onnx/node.h"
 #include "frontend/formats/onnx/windows.h"
-#include "frontend/ops/reduction.h"
 
 namespace qlathe {
 namespace {
@@ -98,34 +98,11 @@ void read_dequantize_linear(OnnxNode& node) {
   node.result(with_parameters(node, x, onnx_step("dequantize", result), parameters, false));
 }
 
-/// uint8 of the range of the input widened to hold 0: results q, scale, zero point.
 void read_dynamic_quantize(OnnxNode& node) {
-  const TensorId x = node.in(0);
-  std::vector<int64_t> axes;
-  for (int64_t d = 0; d < node.rank(x); d++)
-    axes.push_back(d);
-  const auto extreme = [&](ReduceKind kind, const char* step) {
-    auto attrs = std::make_shared<ReduceAttrs>();
-    attrs->kind = kind;
-    attrs->axes = axes;
-    attrs->steps = {onnx_step(step, ValueType::kF32, {1})};
-    return node.add("reduce", {x, node.scalar(0.0f)}, attrs);
-  };
-  const TensorId hi = extreme(ReduceKind::kMax, "max"), lo = extreme(ReduceKind::kMin, "min");
-  // A constant zero input has the scale 1.
-  PointwiseStep guard = onnx_step("nonzero_scale");
-  guard.lo = static_cast<double>(std::numeric_limits<float>::denorm_min());
-  const TensorId scale =
-      node.pointwise(hi, {onnx_step("sub", ValueType::kF32, {1}), onnx_step("div", ValueType::kF32, {2}), guard},
-                     {lo, node.scalar(255.0f)});
-  PointwiseStep to_byte = onnx_step("cast", ValueType::kU8);
-  const TensorId zero =
-      node.pointwise(lo, {onnx_step("neg"), onnx_step("div", ValueType::kF32, {1}), to_byte}, {scale});
-  PointwiseStep quantize = onnx_step("quantize", ValueType::kU8);
-  quantize.zero_point_after = true;
-  node.result(with_parameters(node, x, quantize, {scale, zero}));
-  node.result(scale);
-  node.result(zero);
+  const DynamicallyQuantized x = onnx_dynamic_quantize(node, node.in(0));
+  node.result(x.q);
+  node.result(x.scale);
+  node.result(x.zero_point);
 }
 
 TensorId dequantized(OnnxNode& node, size_t at) {

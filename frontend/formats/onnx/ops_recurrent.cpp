@@ -2,9 +2,9 @@
 #include <algorithm>
 #include <cctype>
 
+#include "frontend/formats/onnx/dynamic_quantize.h"
 #include "frontend/formats/onnx/node.h"
 #include "frontend/ops/contraction.h"
-#include "frontend/ops/reduction.h"
 
 namespace qlathe {
 namespace {
@@ -58,34 +58,13 @@ TensorId product(OnnxNode& node, TensorId x, const Weights& weights) {
   attrs->lhs_contracting = {node.rank(x) - 1};
   attrs->rhs_contracting = {weights.transposed ? 0 : 1};
   if (!weights.scale.valid()) return node.add("dot_general", {x, weights.w}, attrs);
-  // As DynamicQuantizeLinear: uint8 over the range of x widened to hold 0.
-  std::vector<int64_t> axes;
-  for (int64_t d = 0; d < node.rank(x); d++)
-    axes.push_back(d);
-  const auto extreme = [&](ReduceKind kind, const char* step) {
-    auto reduce = std::make_shared<ReduceAttrs>();
-    reduce->kind = kind;
-    reduce->axes = axes;
-    reduce->steps = {onnx_step(step, ValueType::kF32, {1})};
-    return node.add("reduce", {x, node.scalar(0.0f)}, reduce);
-  };
-  const TensorId hi = extreme(ReduceKind::kMax, "max"), lo = extreme(ReduceKind::kMin, "min");
-  PointwiseStep guard = onnx_step("nonzero_scale");
-  guard.lo = 1e-45;
-  const TensorId scale =
-      node.pointwise(hi, {onnx_step("sub", ValueType::kF32, {1}), onnx_step("div", ValueType::kF32, {2}), guard},
-                     {lo, node.scalar(255.0f)});
-  const TensorId zero = node.pointwise(
-      lo, {onnx_step("neg"), onnx_step("div", ValueType::kF32, {1}), onnx_step("cast", ValueType::kU8)}, {scale});
-  PointwiseStep quantize = onnx_step("quantize", ValueType::kU8, {1, 2});
-  quantize.zero_point_after = true;
-  const TensorId q = node.pointwise(x, {quantize}, {scale, zero});
+  const DynamicallyQuantized of_x = onnx_dynamic_quantize(node, x);
   attrs->accumulator = ValueType::kI32;
-  const TensorId x_zero = node.reshape(zero, Shape(node.shape(x).size(), 1));
-  const TensorId sum = node.add("dot_general", {q, weights.w, x_zero, weights.zero}, attrs);
+  const TensorId x_zero = node.reshape(of_x.zero_point, Shape(node.shape(x).size(), 1));
+  const TensorId sum = node.add("dot_general", {of_x.q, weights.w, x_zero, weights.zero}, attrs);
   return node.binary(
       "mul", node.cast(sum, ValueType::kF32),
-      node.binary("mul", scale, node.reshape(weights.scale, {element_count(node.shape(weights.scale))})));
+      node.binary("mul", of_x.scale, node.reshape(weights.scale, {element_count(node.shape(weights.scale))})));
 }
 
 /// Part `i` of `count` equal parts of the last axis.

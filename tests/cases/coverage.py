@@ -1,0 +1,77 @@
+"""Writes docs/coverage.md from what the cases runner says of ONNX models and operators.
+
+    coverage.py RUNNER SHARED OUT    # or ./dev coverage
+
+RUNNER is the program qlathe-cases, SHARED the folder of the reference data, OUT the file to write.
+"""
+
+import collections
+import json
+import pathlib
+import subprocess
+import sys
+import tempfile
+
+PATHS = ("reference", "jit")
+
+
+def run(runner, via, folders, report):
+    """The cases' results by their folder's name."""
+    subprocess.run([runner, "--via", via, "--json", report, *map(str, folders)], stdout=subprocess.DEVNULL, check=False)
+    with open(report, encoding="utf-8") as text:
+        return {case["name"]: case for case in json.load(text)["cases"]}
+
+
+def onnx_folders(shared):
+    """Models that are ONNX files, and lists of cases that hold some."""
+    models = sorted(p.parent for p in (shared / "models").glob("*/*/model.onnx"))
+    lists = sorted(p.parent for p in (shared / "models" / "cases").glob("*/cases.json") if any(p.parent.glob("*/model.onnx")))
+    brevitas = sorted(p.parent for p in (shared / "golden" / "brevitas").glob("*/model.onnx"))
+    return models, lists, brevitas
+
+
+def table(out, head, rows):
+    out.append("| " + " | ".join(head) + " |")
+    out.append("|" + "---|" * len(head))
+    out.extend("| " + " | ".join(map(str, row)) + " |" for row in rows)
+    out.append("")
+
+
+def outcomes(results):
+    counts = collections.Counter(case["outcome"] for case in results)
+    return [counts["pass"], counts["differs"], counts["unsupported"], counts["n/a"]]
+
+
+def main(runner, shared, target):
+    shared = pathlib.Path(shared)
+    out = ["# Coverage", "", "Written by `./dev coverage` from what the cases runner says; not by hand.", ""]
+    with tempfile.TemporaryDirectory() as temporary:
+        nodes = pathlib.Path(temporary) / "nodes"
+        subprocess.run([sys.executable, shared / "tools" / "onnx_node_cases.py", "export", nodes], check=True,
+                       stdout=subprocess.DEVNULL)
+        report = str(pathlib.Path(temporary) / "report.json")
+        about = json.loads((nodes / "cases.json").read_text(encoding="utf-8"))["cases"]
+        by_path = {via: run(runner, via, [nodes], report) for via in PATHS}
+        out += ["## Operators: the test cases of the onnx package", "",
+                "Single operators with inputs that determine shapes bound to the case's values.", ""]
+        table(out, ["path", "passed", "differs", "unsupported", "n/a", "of"],
+              [[via, *outcomes(results.values()), len(results)] for via, results in by_path.items()])
+        per_op = collections.defaultdict(list)
+        for name, case in by_path["jit"].items():
+            ops = about[pathlib.Path(name).name]["ops"]
+            per_op[next(iter(ops)) if len(ops) == 1 else "several"].append(case)
+        table(out, ["operator (by JIT)", "passed", "differs", "unsupported", "n/a"],
+              [[op, *outcomes(cases)] for op, cases in sorted(per_op.items())])
+        models, lists, brevitas = onnx_folders(shared)
+        out += ["## Models and patterns", ""]
+        rows = []
+        for label, folders in (("networks", models), ("patterns and small graphs", lists), ("Brevitas' exports", brevitas)):
+            for via in PATHS:
+                results = run(runner, via, folders, report)
+                rows.append([label, via, *outcomes(results.values())])
+        table(out, ["what", "path", "passed", "differs", "unsupported", "n/a"], rows)
+    pathlib.Path(target).write_text("\n".join(out), encoding="utf-8")
+
+
+if __name__ == "__main__":
+    main(*sys.argv[1:])

@@ -1,0 +1,8 @@
+# ./dev coverage: runs the ONNX operators' test cases and all ONNX models, and writes docs/coverage.md.
+run_setup
+build_program default qlathe-cases tests/cases/qlathe-cases
+find_shared
+unlock_all
+[ -d "${QLATHE_SHARED:-}/tools" ] || die "the reference data is not there" "set QLATHE_SHARED to its folder"
+"$VENV/bin/python" "$QLATHE_ROOT/tests/cases/coverage.py" "$(build_dir default)/tests/cases/qlathe-cases" "$QLATHE_SHARED" "$QLATHE_ROOT/docs/coverage.md"
+note "wrote docs/coverage.md"
