@@ -368,9 +368,9 @@ void OnnxImporter::read_outputs() {
         std::string inner = name + ".inner";
         for (int i = 1; graph.find(inner).valid(); i++)
           inner = name + ".inner" + std::to_string(i);
-        graph[other].name = inner;
+        graph.rename(other, inner);
       }
-      graph[id].name = name;
+      graph.rename(id, name);
     }
     graph.outputs.push_back(id);
   }
