@@ -1,5 +1,7 @@
+#include <cmath>
 #include <cstdio>
 
+#include "api/layer_error.h"
 #include "api/native_executor.h"
 #include "api/support.h"
 #include "cli/commands/commands.h"
@@ -30,9 +32,42 @@ Status calibrate(const Arguments& arguments) {
   return write_file(arguments.get("output"), text);
 }
 
+/// --compare: the error that quantization makes, layer by layer.
+Status compare(const Arguments& arguments, const Graph& quantized) {
+  QL_ASSIGN(const SourceModel source, read_given_model(arguments));
+  QL_ASSIGN(const CalibrationBatches batches, read_batches(source.graph, arguments.get("compare")));
+  const std::unique_ptr<Executor> executor = native_executor(true);
+  QL_ASSIGN(const std::vector<LayerError> layers, measure_layers(source.graph, quantized, batches, *executor));
+  if (arguments.has("json")) {
+    JsonText json;
+    json.object().key("layers").array();
+    for (const LayerError& layer : layers) {
+      json.object().member("layer", layer.layer).member("module", layer.module).member("shape", to_string(layer.shape));
+      if (std::isfinite(layer.sqnr_db)) json.member("sqnr_db", layer.sqnr_db);
+      json.member("largest", layer.largest).member("largest_difference", layer.difference).end();
+    }
+    std::fputs(json.end().end().text().c_str(), stdout);
+    return {};
+  }
+  Table table({"layer", "module", "shape", ">SQNR dB", ">largest", ">largest difference"});
+  for (const LayerError& layer : layers) {
+    char numbers[3][32];
+    std::snprintf(numbers[0], sizeof numbers[0], std::isfinite(layer.sqnr_db) ? "%.1f" : "equal", layer.sqnr_db);
+    std::snprintf(numbers[1], sizeof numbers[1], "%.4g", layer.largest);
+    std::snprintf(numbers[2], sizeof numbers[2], "%.4g", layer.difference);
+    table.row({layer.layer, layer.module, to_string(layer.shape), numbers[0], numbers[1], numbers[2]});
+  }
+  std::fputs(table.text().c_str(), stdout);
+  return {};
+}
+
 Status quantize(const Arguments& arguments) {
   ProgressBar bar;
   QL_ASSIGN(const QuantizedModel quantized, read_quantized(arguments, bar.callback()));
+  if (!arguments.get("compare").empty()) {
+    QL_RETURN_IF_ERROR(compare(arguments, quantized.graph));
+    if (arguments.get("output").empty()) return {};
+  }
   if (!quantized.has_rules) print_warning("there are no rules: the graph is written as it is");
   const std::string output = arguments.get("output");
   if (output.empty()) {
@@ -80,6 +115,15 @@ Command quantize_command() {
       "elements go to FILE.npz beside it. Without -o the text alone is printed.";
   add_quantize_options(command.options);
   command.options.push_back({"output", "FILE.qir", "where the graph goes", 'o', "", {}});
+  command.options.push_back(
+      {"compare",
+       "DATA.npz",
+       "batches to run the float and the quantized model on: shows the signal-to-noise ratio of every "
+       "layer, as a table or with --json",
+       0,
+       "",
+       {}});
+  command.options.push_back(json_option());
   command.example =
       "  qlathe quantize examples/perceptron/perceptron.json --rules examples/perceptron/int8.json \\\n"
       "      --calibration examples/perceptron/calibration.npz -o perceptron_int8.qir";
