@@ -1,5 +1,10 @@
 #include "api/thread_pool.h"
 
+#if defined(__linux__)
+#include <pthread.h>
+#include <sched.h>
+#endif
+
 #include <algorithm>
 #include <chrono>
 #include <system_error>
@@ -74,8 +79,23 @@ ThreadPool::~ThreadPool() {
     thread.join();
 }
 
+void ThreadPool::leave_this_processor() {
+#if defined(__linux__)
+  const int here = sched_getcpu();
+  if (here < 0 || here == left_processor_) return;
+  cpu_set_t allowed;
+  if (sched_getaffinity(0, sizeof allowed, &allowed) != 0) return;
+  CPU_CLR(static_cast<size_t>(here), &allowed);
+  if (CPU_COUNT(&allowed) < static_cast<int>(threads_.size())) return;
+  for (std::thread& thread : threads_)
+    (void)pthread_setaffinity_np(thread.native_handle(), sizeof allowed, &allowed);
+  left_processor_ = here;
+#endif
+}
+
 void ThreadPool::wake() {
   if (sleeping_.load(std::memory_order_seq_cst) == 0) return;
+  leave_this_processor();
   {
     const std::lock_guard<std::mutex> lock(mutex_);
     wakes_++;

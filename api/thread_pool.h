@@ -49,9 +49,13 @@ class ThreadPool {
   static void run_rows(void* context, Parallel::Task task, void* argument, int32_t rows, int32_t grain);
   void serve(int32_t worker);
   void take_parts(int32_t worker);
+  /// Keeps the workers off the caller's processor: the system likes to wake a thread where its waker runs, and there it
+  /// would wait for the caller to end.
+  void leave_this_processor();
 
   bool wakes_sleepers_ = true;
   uint32_t runs_ = 0;
+  int left_processor_ = -1;
   Parallel hook_;
   // The call in flight: written while no part of it is open or being computed.
   Parallel::Task task_ = nullptr;
