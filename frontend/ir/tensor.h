@@ -63,7 +63,7 @@ class HostTensor {
   static HostTensor of(ValueType type, Shape shape, const std::vector<T>& values) {
     HostTensor t(type, std::move(shape));
     QL_CHECK(values.size() * sizeof(T) == t.byte_size(), to_string(t.shape()));
-    std::memcpy(t.bytes(), values.data(), t.byte_size());
+    if (t.byte_size() > 0) std::memcpy(t.bytes(), values.data(), t.byte_size());
     return t;
   }
 

@@ -63,7 +63,7 @@ Status check_given(const QuantizedTensor& given, const Shape& shape, const HowTo
 HostTensor as_type(const HostTensor& tensor, ValueType type) {
   if (tensor.type() == type) return tensor;
   HostTensor out(type, tensor.shape());
-  std::memcpy(out.bytes(), tensor.bytes(), tensor.byte_size());
+  if (out.byte_size() > 0) std::memcpy(out.bytes(), tensor.bytes(), tensor.byte_size());
   return out;
 }
 

@@ -102,7 +102,7 @@ Result<HostTensor> as_value_type(HostTensor tensor, ValueType type) {
     }
   }
   HostTensor out(type, tensor.shape());
-  std::memcpy(out.bytes(), tensor.bytes(), out.byte_size());
+  if (out.byte_size() > 0) std::memcpy(out.bytes(), tensor.bytes(), out.byte_size());
   return out;
 }
 
