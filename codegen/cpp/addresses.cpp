@@ -101,11 +101,15 @@ std::string Expressions::place(const std::string& buffer, const Expr& index) {
   const std::string& name = names_.cpp(buffer);
   if (info.extents.empty()) return name + "[" + affine(index, 1) + "]";
 
-  // A register array: every subscript takes the terms its stride divides, if the rest stays below the stride.
   AffineForm form = affine_form(index);
   for (auto& term : form.terms)
     term.coefficient /= info.lanes;
   form.constant /= info.lanes;
+  return subscripted(name, info, form);
+}
+
+// Every subscript takes the terms its stride divides, if the rest stays below the stride.
+std::string Expressions::subscripted(const std::string& name, const BufferInfo& info, AffineForm form) {
   std::vector<AffineForm> subscripts;
   for (size_t d = 0; d < info.extents.size(); ++d) {
     AffineForm subscript, rest;
@@ -134,12 +138,35 @@ std::string Expressions::place(const std::string& buffer, const Expr& index) {
   return text;
 }
 
-bool Expressions::follows_dimensions(const BufferInfo& info, const Expr& index) {
+std::optional<Expressions::VectorLane> Expressions::vector_lane(const std::string& name, const BufferInfo& info,
+                                                                const Expr& index) {
+  const AffineForm form = affine_form(index);
+  AffineForm vector, lane;
+  for (const auto& term : form.terms) {
+    if (term.coefficient % info.lanes == 0) {
+      vector.add(term.atom, term.coefficient / info.lanes);
+    } else if (term.coefficient % 4 == 0) {
+      lane.add(term.atom, term.coefficient / 4);
+    } else {
+      return std::nullopt;
+    }
+  }
+  if (form.constant < 0 || form.constant % 4 != 0) return std::nullopt;
+  vector.constant = form.constant / info.lanes;
+  lane.constant = form.constant % info.lanes / 4;
+  auto bounds = bounds_of(names_, lane);
+  if (!bounds || bounds->min < 0 || bounds->max >= info.lanes / 4) return std::nullopt;
+  return VectorLane{subscripted(name, info, vector), affine_text(lane)};
+}
+
+bool Expressions::follows_dimensions(const BufferInfo& info, const Expr& index, int lanes) {
   Names trial_names = names_;
   trial_names.buffers["trial"] = info;
   trial_names.declare("trial");
   try {
-    Expressions(trial_names, scalar_only_).place("trial", index);
+    Expressions trial(trial_names, scalar_only_);
+    if (lanes < info.lanes) return trial.vector_lane("trial", info, index).has_value();
+    trial.place("trial", index);
     return true;
   } catch (const CannotPrint&) {
     return false;

@@ -10,6 +10,7 @@
 #include "codegen/cpp/literals.h"
 #include "codegen/cpp/printer.h"
 #include "codegen/cpp/text_template.h"
+#include "codegen/cpp/wrap.h"
 #include "codegen/halide/lower_program.h"
 
 namespace qlathe {
@@ -88,6 +89,19 @@ std::string constant_definition(const PackedConstant& constant, const std::strin
                                                   array_initializer(constant.type, constant.bytes));
 }
 
+std::string caller_name(const ProgramCall& call) {
+  return call.origin.name.empty() ? "(internal)" : comment_text(call.origin.name);
+}
+
+/// "requantize: 4 of 4 blocks: fp32 fma" of a note that goes on with the proof.
+std::string first_words(const std::string& note) {
+  size_t end = std::min(note.find("; "), note.size());
+  for (size_t colon = note.find(": "), i = 0; colon < end; colon = note.find(": ", colon + 1), i++) {
+    if (i == 2) end = colon;
+  }
+  return note.substr(0, end);
+}
+
 class ModelSource {
  public:
   ModelSource(const Program& program, const std::vector<LoweredKernel>& kernels, const EmitOptions& options,
@@ -103,6 +117,7 @@ class ModelSource {
                                           {"title", title(program_)},
                                           {"provenance", comment_lines(options_.provenance)},
                                           {"contents", contents()},
+                                          {"requantizations", requantizations()},
                                           {"weights_include",
                                            separate ? fmt::format("#include \"{}_weights.h\"\n\n", names_.model) : ""},
                                           {"weights", weights},
@@ -153,7 +168,7 @@ class ModelSource {
     print.scalar_only = !program_.target->vectorize;
     Status problems;
     for (size_t k = 0; k < kernels_.size(); k++) {
-      out += "// " + comment_text(program_.kernels[k].description) + "\n";
+      out += wrap_comment(comment_text(program_.kernels[k].description), "// ", "//   ");
       std::vector<std::string> callers;
       for (const ProgramCall& call : program_.calls) {
         if (call.kernel == static_cast<int>(k))
@@ -248,25 +263,24 @@ class ModelSource {
           break;
       }
     }
-    std::string out = "  " + kernel.name() + "(", line;
-    for (size_t i = 0; i < arguments.size(); i++) {
-      const std::string piece = arguments[i] + (i + 1 < arguments.size() ? ", " : ");");
-      const size_t column = out.size() - (out.rfind('\n') == std::string::npos ? 0 : out.rfind('\n') + 1);
-      if (column + piece.size() > 118) {
-        while (out.back() == ' ')
-          out.pop_back();
-        out += "\n      ";
-      }
-      out += piece;
+    return wrap_code(fmt::format("{}({});", kernel.name(), fmt::join(arguments, ", ")), "  ");
+  }
+
+  /// What was proven about the requantization of each call that has one.
+  std::string requantizations() const {
+    std::string out;
+    for (const ProgramCall& call : program_.calls) {
+      for (const std::string& note : call.notes)
+        out += wrap_comment(caller_name(call) + ": " + comment_text(note), "//   ", "//     ");
     }
-    return out + "\n";
+    return out.empty() ? "" : "//\n// The formulas of requantizations, and why they were chosen:\n" + out;
   }
 
   std::string entry_points() const {
     const int64_t arena = arena_total(program_, kernels_);
     const bool binary = options_.weights == WeightPlacement::kBinary && !program_.constants.empty();
-    std::string out =
-        fmt::format("extern \"C\" int {}_run({}) {{\n", names_.model, run_parameters(program_, names_, options_));
+    std::string out = wrap_code(
+        fmt::format("extern \"C\" int {}_run({}) {{", names_.model, run_parameters(program_, names_, options_)), "");
     std::vector<std::string> checks;
     for (const std::string& name : names_.inputs)
       checks.push_back(name + " == nullptr");
@@ -275,7 +289,7 @@ class ModelSource {
     if (program_.state_bytes > 0) checks.push_back("state == nullptr");
     if (binary) checks.push_back("weights == nullptr");
     if (arena > 0) checks.push_back("arena == nullptr");
-    out += fmt::format("  if ({}) return 1;\n", fmt::join(checks, " || "));
+    out += wrap_code(fmt::format("if ({}) return 1;", fmt::join(checks, " || ")), "  ");
     if (arena > 0) {
       out +=
           fmt::format("  if (reinterpret_cast<uintptr_t>(arena) % {}_ARENA_ALIGNMENT != 0) return 1;\n", names_.prefix);
@@ -287,10 +301,9 @@ class ModelSource {
     if (binary) out += "  const unsigned char* const weight_base = static_cast<const unsigned char*>(weights);\n";
     out += "\n";
     for (const ProgramCall& call : program_.calls) {
-      out += fmt::format("  // {}: {}\n", call.origin.name.empty() ? "(internal)" : comment_text(call.origin.name),
-                         comment_text(call.description));
+      out += wrap_comment(caller_name(call) + ": " + comment_text(call.description), "  // ", "  //   ");
       for (const std::string& note : call.notes)
-        out += "  //   " + comment_text(note) + "\n";
+        out += "  //   " + first_words(comment_text(note)) + "\n";
       out += call_text(call);
     }
     out += "  return 0;\n}\n";

@@ -3,12 +3,14 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <array>
 #include <cmath>
 #include <set>
 #include <sstream>
 
 #include "codegen/cpp/literals.h"
 #include "codegen/cpp/text_template.h"
+#include "codegen/cpp/wrap.h"
 #include "codegen/halide/lower_program.h"
 
 namespace qlathe {
@@ -57,7 +59,9 @@ int64_t arena_total(const Program& program, const std::vector<LoweredKernel>& ke
   return program.arena_bytes + scratch_bytes(program, kernels);
 }
 
-std::string title(const Program& program) { return comment_text(program.name) + " for " + program.target->name; }
+std::string title(const Program& program) {
+  return "the model " + comment_text(program.name) + " for " + program.target->name;
+}
 
 std::string run_parameters(const Program& program, const EmitNames& names, const EmitOptions& options) {
   std::vector<std::string> parameters;
@@ -92,18 +96,32 @@ std::string emit_header(const Program& program, const std::vector<LoweredKernel>
   if (program.state_bytes > 0) {
     reset = fmt::format("\n// Sets the state to its initial values.\nvoid {}_reset(void* state);\n", names.model);
   }
+  // Comments of the sizes stand in one column.
+  const std::vector<std::array<std::string, 3>> sizes = {
+      {"ARENA_BYTES", std::to_string(arena_total(program, kernels)),
+       "working memory of one run, see " + names.model + "_run"},
+      {"ARENA_ALIGNMENT", std::to_string(program.arena_alignment), "of the working memory, in bytes"},
+      {"STATE_BYTES", std::to_string(program.state_bytes), "memory that is kept from run to run"},
+      {"WEIGHT_BYTES", std::to_string(weight_bytes(program)),
+       options.weights == WeightPlacement::kInline ? "read-only constants"
+                                                   : "read-only constants, see the weights file"}};
+  std::string defines;
+  for (const auto& [suffix, value, comment] : sizes) {
+    const std::string definition = fmt::format("#define {}_{} {}", names.prefix, suffix, value);
+    defines +=
+        fmt::format("{}{:<{}}  // {}", defines.empty() ? "" : "\n", definition, names.prefix.size() + 32, comment);
+  }
+  std::string declaration =
+      wrap_code(fmt::format("int {}_run({});", names.model, run_parameters(program, names, options)), "");
+  declaration.pop_back();
   return fill_template("model.h.in",
                        {{"model", names.model},
                         {"PREFIX", names.prefix},
                         {"title", title(program)},
                         {"provenance", comment_lines(options.provenance)},
-                        {"arena_bytes", std::to_string(arena_total(program, kernels))},
-                        {"arena_alignment", std::to_string(program.arena_alignment)},
-                        {"state_bytes", std::to_string(program.state_bytes)},
-                        {"weight_bytes", std::to_string(weight_bytes(program))},
-                        {"weights_where", options.weights == WeightPlacement::kInline ? "" : ", see the weights file"},
+                        {"sizes", defines},
                         {"run_comment", run},
-                        {"run_parameters", run_parameters(program, names, options)},
+                        {"run_declaration", declaration},
                         {"reset_declaration", reset},
                         {"self_test_parameters", binary_weights(program, options) ? "const void* weights" : "void"}});
 }

@@ -3,6 +3,7 @@
 #include <Halide.h>
 
 #include <optional>
+#include <set>
 #include <string>
 #include <vector>
 
@@ -39,8 +40,9 @@ class Expressions {
   /// The element or vector `index` of a buffer as an lvalue; `index` is in elements.
   std::string place(const std::string& buffer, const Halide::Expr& index);
 
-  /// Whether the subscripts of a register array can be found for an access (with the loops bound in names()).
-  bool follows_dimensions(const BufferInfo& info, const Halide::Expr& index);
+  /// Whether the subscripts of a register array can be found for an access of so many lanes (with the loops bound in
+  /// names()).
+  bool follows_dimensions(const BufferInfo& info, const Halide::Expr& index, int lanes);
 
   std::string store(const Halide::Internal::Store* op);
 
@@ -90,7 +92,21 @@ class Expressions {
   // addresses.cpp
   std::string affine(const Halide::Expr& index, int64_t divisor);
   std::string affine_text(const AffineForm& form);
+  /// The vector `form` of a register array: "acc[x][v]".
+  std::string subscripted(const std::string& name, const BufferInfo& info, AffineForm form);
+  /// The 4 bytes at `index` of an array of vectors: the vector and the number of the group in it; empty where they may
+  /// reach beyond one vector.
+  struct VectorLane {
+    std::string vector, lane;
+  };
+  std::optional<VectorLane> vector_lane(const std::string& name, const BufferInfo& info, const Halide::Expr& index);
 };
+
+/// The dense load of 4 bytes that `operand` repeats; null for anything else.
+const Halide::Internal::Load* repeated_load(const Halide::Expr& operand);
+
+/// The loads of 4 bytes from `array` that a dot product takes for all its lanes.
+std::set<const Halide::Internal::Load*> loads_by_lane(const std::string& array, const Halide::Internal::Stmt& body);
 
 /// e as acc + vector_reduce_add(...) in either order.
 const Halide::Internal::VectorReduce* as_sum_reduce(const Halide::Expr& e);

@@ -5,9 +5,12 @@
 namespace qlathe {
 
 std::string Names::fresh(const std::string& base) {
-  std::string name = base;
+  // A number that canonical names carry is counted on: t_2 becomes t_3, not t_2_2.
+  std::string name = base, stem = base;
+  const size_t digits = base.find_last_not_of("0123456789");
+  if (digits != std::string::npos && digits > 0 && digits + 1 < base.size() && base[digits] == '_') stem.resize(digits);
   for (int i = 2; !visible_.insert(name).second; ++i)
-    name = base + "_" + std::to_string(i);
+    name = stem + "_" + std::to_string(i);
   blocks_.back().push_back(name);
   return name;
 }

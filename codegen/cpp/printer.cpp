@@ -5,6 +5,7 @@
 
 #include "codegen/cpp/expressions.h"
 #include "codegen/cpp/types.h"
+#include "codegen/cpp/wrap.h"
 #include "codegen/halide/lowered.h"
 #include "codegen/halide/register_arrays.h"
 
@@ -106,27 +107,11 @@ class KernelPrinter {
     }
   }
 
-  // Lines longer than 120 columns are broken after the comma that is nested least, the last one of those.
   void line(const std::string& text) {
-    std::string indent, rest = text;
+    std::string indent;
     for (int i = 0; i < depth_; ++i)
       indent += options_.indent;
-    size_t width = 120 > indent.size() + 40 ? 120 - indent.size() : 40;
-    while (rest.size() > width) {
-      int depth = 0, least = 1000;
-      size_t cut = 0;
-      for (size_t i = 0; i + 1 < width; ++i) {
-        depth += rest[i] == '(' || rest[i] == '[' ? 1 : rest[i] == ')' || rest[i] == ']' ? -1 : 0;
-        if (rest[i] == ',' && rest[i + 1] == ' ' && i > 20 && depth <= least) {
-          least = depth;
-          cut = i + 2;
-        }
-      }
-      if (cut == 0) break;
-      text_ += indent + rest.substr(0, cut - 1) + "\n";
-      rest = options_.indent + options_.indent + rest.substr(cut);
-    }
-    text_ += indent + rest + "\n";
+    text_ += wrap_code(text, indent);
   }
 
   // A line whose expressions may have left declarations to print before it.
@@ -180,7 +165,7 @@ class KernelPrinter {
     std::string name = names_.declare(op->name);
     auto array = find_register_array(op);
     int64_t elements = op->extents.empty() ? 1 : Allocate::constant_allocation_size(op->extents, op->name);
-    if (array && array->uniform) {
+    if (array && (array->uniform || is_read_by_lane(op, *array))) {
       info.lanes = array->lanes;
       split_dimensions(op, *array, &info);
       std::string declaration = cpp_storage_or_vector(op->type.with_lanes(array->lanes)) + " " + name;
@@ -199,6 +184,34 @@ class KernelPrinter {
 
   static std::string cpp_storage_or_vector(const Type& t) {
     return t.is_scalar() ? cpp_storage_type(t) : t.is_bool() ? throw CannotPrint("an array of masks") : cpp_type(t);
+  }
+
+  // Whether all that is not a whole vector is 4 bytes for all lanes of a dot product.
+  static bool is_read_by_lane(const Allocate* op, const RegisterArray& array) {
+    class Narrow : public IRVisitor {
+     public:
+      Narrow(const std::string& name, int lanes, std::set<const Load*> by_lane)
+          : name_(name), lanes_(lanes), by_lane_(std::move(by_lane)) {}
+      bool other = false;
+
+     private:
+      using IRVisitor::visit;
+      const std::string& name_;
+      int lanes_;
+      std::set<const Load*> by_lane_;
+      void visit(const Load* load) override {
+        if (load->name == name_ && load->type.lanes() != lanes_ && by_lane_.count(load) == 0) other = true;
+        IRVisitor::visit(load);
+      }
+      void visit(const Store* store) override {
+        if (store->name == name_ && store->value.type().lanes() != lanes_) other = true;
+        IRVisitor::visit(store);
+      }
+    };
+    if (op->type.bits() != 8 || array.lanes % 4 != 0) return false;
+    Narrow narrow(op->name, array.lanes, loads_by_lane(op->name, op->body));
+    op->body.accept(&narrow);
+    return !narrow.other;
   }
 
   // The allocation's own dimensions where every access follows them, else one flat dimension.
@@ -321,7 +334,8 @@ class FollowsDimensions : public IRVisitor {
 
   void check(const Expr& index) {
     const Ramp* ramp = index.as<Ramp>();
-    follows = follows && Expressions(names_, false).follows_dimensions(info_, ramp != nullptr ? ramp->base : index);
+    follows = follows && Expressions(names_, false)
+                             .follows_dimensions(info_, ramp != nullptr ? ramp->base : index, index.type().lanes());
   }
   void visit(const Load* op) override {
     if (op->name == name_) check(op->index);

@@ -18,6 +18,8 @@ namespace {
 
 Type carrier(const Type& t) { return t.is_float() && t.bits() == 16 ? Type(Type::UInt, 16, t.lanes()) : t; }
 
+int bytes_of(const Expr& e) { return e.type().bytes() * e.type().lanes(); }
+
 // The vector that a shuffle repeats, by its own flag or by a plain list of lanes; undefined for any other shuffle.
 Expr repeated_vector(const Shuffle* op) {
   if (op->vectors.size() != 1) return Expr();
@@ -30,6 +32,15 @@ Expr repeated_vector(const Shuffle* op) {
 }
 
 }  // namespace
+
+const Load* repeated_load(const Expr& operand) {
+  const Shuffle* shuffle = operand.as<Shuffle>();
+  const Expr repeated = shuffle != nullptr ? repeated_vector(shuffle) : Expr();
+  const Load* load = repeated.defined() ? repeated.as<Load>() : nullptr;
+  if (load == nullptr || load->type.bytes() * load->type.lanes() != 4 || !is_const_one(load->predicate)) return nullptr;
+  const Ramp* ramp = load->index.as<Ramp>();
+  return ramp != nullptr && is_const_one(ramp->stride) ? load : nullptr;
+}
 
 Text Expressions::broadcast(const Broadcast* op) {
   Type t = op->type, inner = op->value.type();
@@ -89,21 +100,26 @@ Text Expressions::shuffle(const Shuffle* op) {
     }
   }
   if (t.is_bool()) throw CannotPrint("a shuffle of bool");
-  if (Expr repeated = repeated_vector(op);
-      repeated.defined() && repeated.type().bytes() * repeated.type().lanes() == 4) {
+  if (Expr repeated = repeated_vector(op); repeated.defined() && (bytes_of(repeated) == 4 || bytes_of(repeated) == 2)) {
+    const bool four = bytes_of(repeated) == 4;
     const Load* source = repeated.as<Load>();
     const Ramp* ramp = source != nullptr ? source->index.as<Ramp>() : nullptr;
     if (ramp != nullptr && is_const_one(ramp->stride) && is_const_one(source->predicate) &&
         names_.buffers.at(source->name).lanes == 0) {
-      return {"splat4<" + type(t) + ">(" + address(source->name, ramp->base) + ")"};
+      return {(four ? "splat4<" : "splat2<") + type(t) + ">(" + address(source->name, ramp->base) + ")"};
     }
-    std::string words = type(Halide::Int(32, t.lanes() * t.bytes() / 4));
-    return {"bits_as<" + type(t) + ">(splat<" + words + ">(bits_as<i32>(" + value(repeated) + ")))"};
+    std::string words = type(Halide::Int(four ? 32 : 16, t.lanes() * t.bytes() / (four ? 4 : 2)));
+    return {"bits_as<" + type(t) + ">(splat<" + words + ">(bits_as<" + (four ? "i32" : "i16") + ">(" + value(repeated) +
+            ")))"};
   }
   if (auto elements = elements_of_load(op)) return *elements;
   std::vector<Expr> vectors = op->vectors;
   std::vector<int> indices = op->indices;
   if (op->is_concat() && vectors.size() == 2 && vectors[0].type().is_vector()) return {call("concat", vectors)};
+  if (op->is_interleave() && vectors.size() == 2 && vectors[0].type().is_vector()) {
+    type(t);
+    return {call("interleave", vectors)};
+  }
   // All vectors joined into at most two: concatenations in pairs.
   for (const Expr& v : vectors) {
     if (v.type() != vectors[0].type()) throw CannotPrint("a shuffle of vectors of different lanes");
@@ -172,13 +188,39 @@ std::optional<Product> product_of(Expr e, int bits) {
 
 }  // namespace
 
+std::set<const Load*> loads_by_lane(const std::string& array, const Stmt& body) {
+  class Find : public IRVisitor {
+   public:
+    explicit Find(const std::string& array) : array_(array) {}
+    std::set<const Load*> loads;
+
+   private:
+    using IRVisitor::visit;
+    const std::string& array_;
+    void visit(const VectorReduce* op) override {
+      IRVisitor::visit(op);
+      const bool sum = op->op == VectorReduce::Add && op->type.element_of() == Halide::Int(32);
+      if (!sum || op->value.type().lanes() != 4 * op->type.lanes()) return;
+      const auto product = product_of(op->value, 8);
+      if (!product) return;
+      for (const Expr& operand : {product->a, product->b}) {
+        const Load* load = repeated_load(operand);
+        if (load != nullptr && load->name == array_) loads.insert(load);
+      }
+    }
+  };
+  Find find(array);
+  body.accept(&find);
+  return find.loads;
+}
+
 Text Expressions::dot(const VectorReduce* op, const Expr& initial, bool* matched) {
   *matched = false;
   Type t = op->type;
   if (t.element_of() != Halide::Int(32)) return {};
   int factor = op->value.type().lanes() / t.lanes();
-  for (auto [name, width, bits] : {std::tuple("dot4", 4, 8), std::tuple("dot2", 2, 16)}) {
-    if (factor % width != 0) continue;
+  for (auto [name, width, bits] : {std::tuple("dot4", 4, 8), std::tuple("dot2", 2, 8), std::tuple("dot2", 2, 16)}) {
+    if (factor % width != 0 || (width == 2 && bits == 8 && factor != 2)) continue;
     auto product = product_of(op->value, bits);
     if (!product) continue;
     Type a = product->a.type(), b = product->b.type();
@@ -191,6 +233,17 @@ Text Expressions::dot(const VectorReduce* op, const Expr& initial, bool* matched
                         : accumulator.is_scalar()   ? "0"
                                                     : "splat<" + type(accumulator) + ">(0)";
     if (accumulator.is_scalar() && start == "0") start = "i32(0)";
+    if (direct && width == 4) {
+      // 4 bytes of a vector in a register for all lanes.
+      for (const auto& [all, lane] : {std::pair(product->a, product->b), std::pair(product->b, product->a)}) {
+        const Load* load = repeated_load(lane);
+        if (load == nullptr || names_.buffers.at(load->name).lanes <= 4) continue;
+        const BufferInfo& info = names_.buffers.at(load->name);
+        const auto place = vector_lane(names_.cpp(load->name), info, load->index.as<Ramp>()->base);
+        if (!place) throw CannotPrint("an access of '" + load->name + "' across its vectors");
+        return {"dot4_lane(" + start + ", " + value(all) + ", " + place->vector + ", " + place->lane + ")"};
+      }
+    }
     std::string text = std::string(name) + "(" + start + ", " + value(product->a) + ", " + value(product->b) + ")";
     if (direct) return {text};
     text = "reduce_add<" + type(t) + ">(" + text + ")";

@@ -90,6 +90,7 @@ constexpr std::array kRuntime = std::to_array<std::string_view>({
     "shuffle",
     "slice",
     "splat",
+    "splat2",
     "splat4",
     "sqrt",
     "std",

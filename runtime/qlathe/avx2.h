@@ -190,15 +190,10 @@ QL_X86_SELECT(u8x32, __m256i, i8x32, _mm256_blendv_epi8)
 #undef QL_X86_SELECT
 
 // ---- dot products ----
-// Even and odd bytes as 16-bit lanes: sign-extending whole vectors costs twice as much.
 QL_INLINE __m256i even_bytes(u8x32 a) { return _mm256_and_si256((__m256i)a, _mm256_set1_epi16(255)); }
 QL_INLINE __m256i odd_bytes(u8x32 a) { return _mm256_srli_epi16((__m256i)a, 8); }
 QL_INLINE __m256i even_bytes(i8x32 a) { return _mm256_srai_epi16(_mm256_slli_epi16((__m256i)a, 8), 8); }
 QL_INLINE __m256i odd_bytes(i8x32 a) { return _mm256_srai_epi16((__m256i)a, 8); }
-QL_INLINE __m128i even_bytes(u8x16 a) { return _mm_and_si128((__m128i)a, _mm_set1_epi16(255)); }
-QL_INLINE __m128i odd_bytes(u8x16 a) { return _mm_srli_epi16((__m128i)a, 8); }
-QL_INLINE __m128i even_bytes(i8x16 a) { return _mm_srai_epi16(_mm_slli_epi16((__m128i)a, 8), 8); }
-QL_INLINE __m128i odd_bytes(i8x16 a) { return _mm_srai_epi16((__m128i)a, 8); }
 #define QL_X86_DOT4(A, B)                                                                                      \
   QL_X86_DOT(dot4_op, i32x8, A##x32, B##x32,                                                                   \
              _mm256_add_epi32(_mm256_add_epi32((__m256i)acc, _mm256_madd_epi16(even_bytes(a), even_bytes(b))), \
@@ -219,6 +214,47 @@ QL_X86_DOT(dot2_op, i32x4, i16x8, i16x8, _mm_add_epi32((__m128i)acc, _mm_madd_ep
 QL_X86_DOT4(i8, i8)
 QL_X86_DOT4(u8, u8)
 #undef QL_X86_DOT4
+#endif
+
+// ---- tables ----
+// Gathers of 32 bits.
+#define QL_X86_GATHER(V, I, CALL)                                      \
+  template <>                                                          \
+  template <>                                                          \
+  QL_INLINE V memory<V>::gather(const vec_info<V>::elem* p, I index) { \
+    return (V)CALL;                                                    \
+  }
+QL_X86_GATHER(i32x8, i32x8, _mm256_i32gather_epi32(reinterpret_cast<const int*>(p), (__m256i)index, 4))
+QL_X86_GATHER(u32x8, i32x8, _mm256_i32gather_epi32(reinterpret_cast<const int*>(p), (__m256i)index, 4))
+QL_X86_GATHER(f32x8, i32x8, _mm256_i32gather_ps(p, (__m256i)index, 4))
+
+#if !defined(__AVX512VBMI__)
+// 256 bytes are 16 groups of 16: index - 16 * group plus 0x70, saturating, has its upper bit clear in its own group
+// alone, and gives 0 in all others.
+QL_INLINE __m256i lut_256(const void* table, __m256i index) {
+  const __m128i* const groups = static_cast<const __m128i*>(table);
+  __m256i r = _mm256_setzero_si256();
+  for (int group = 0; group < 16; group++) {
+    const __m256i in_group = _mm256_adds_epu8(index, _mm256_set1_epi8(0x70));
+    r = _mm256_or_si256(r, _mm256_shuffle_epi8(_mm256_broadcastsi128_si256(_mm_loadu_si128(groups + group)), in_group));
+    index = _mm256_sub_epi8(index, _mm256_set1_epi8(16));
+  }
+  return r;
+}
+#define QL_X86_LUT(V32, V16)                                                                    \
+  template <>                                                                                   \
+  template <>                                                                                   \
+  QL_INLINE V32 memory<V32>::lut(const vec_info<V32>::elem* table, u8x32 index) {               \
+    return (V32)lut_256(table, (__m256i)index);                                                 \
+  }                                                                                             \
+  template <>                                                                                   \
+  template <>                                                                                   \
+  QL_INLINE V16 memory<V16>::lut(const vec_info<V16>::elem* table, u8x16 index) {               \
+    return (V16)_mm256_castsi256_si128(lut_256(table, _mm256_castsi128_si256((__m128i)index))); \
+  }
+QL_X86_LUT(u8x32, u8x16)
+QL_X86_LUT(i8x32, i8x16)
+#undef QL_X86_LUT
 #endif
 
 // ---- products of 32 bits in 64 ----

@@ -318,6 +318,51 @@ QL_X86_VNNI(32, 16, 8, __m256i, _mm256_)
 QL_X86_VNNI(16, 8, 4, __m128i, _mm_)
 #undef QL_X86_VNNI
 
+// ---- tables ----
+QL_X86_GATHER(i32x16, i32x16, _mm512_mask_i32gather_epi32(_mm512_setzero_si512(), all_16, (__m512i)index, p, 4))
+QL_X86_GATHER(u32x16, i32x16, _mm512_mask_i32gather_epi32(_mm512_setzero_si512(), all_16, (__m512i)index, p, 4))
+QL_X86_GATHER(f32x16, i32x16, _mm512_mask_i32gather_ps(_mm512_setzero_ps(), all_16, (__m512i)index, p, 4))
+
+QL_INLINE __m256i lower_256(__m512i a) { return _mm512_maskz_extracti64x4_epi64(all_8, a, 0); }
+QL_INLINE __m128i lower_128(__m512i a) { return _mm512_maskz_extracti32x4_epi32(all_8, a, 0); }
+#if defined(__AVX512VBMI__)
+// The lower and the upper half of the table each by one permutation of two registers; the index's upper bit chooses.
+QL_INLINE __m512i lut_512(const void* table, __m512i index) {
+  const __m512i* const quarters = static_cast<const __m512i*>(table);
+  const __m512i lower =
+      _mm512_maskz_permutex2var_epi8(all_64, _mm512_loadu_si512(quarters), index, _mm512_loadu_si512(quarters + 1));
+  const __m512i upper =
+      _mm512_maskz_permutex2var_epi8(all_64, _mm512_loadu_si512(quarters + 2), index, _mm512_loadu_si512(quarters + 3));
+  return _mm512_mask_blend_epi8(_mm512_movepi8_mask(index), lower, upper);
+}
+#define QL_X86_LUT(V, I, EXPR)                                          \
+  template <>                                                           \
+  template <>                                                           \
+  QL_INLINE V memory<V>::lut(const vec_info<V>::elem* table, I index) { \
+    return (V)EXPR;                                                     \
+  }
+#define QL_X86_LUTS(S)                                                                                      \
+  QL_X86_LUT(S##x64, u8x64, lut_512(table, (__m512i)index))                                                 \
+  QL_X86_LUT(S##x32, u8x32, lower_256(lut_512(table, _mm512_maskz_broadcast_i64x4(all_8, (__m256i)index)))) \
+  QL_X86_LUT(S##x16, u8x16, lower_128(lut_512(table, _mm512_maskz_broadcast_i32x4(all_16, (__m128i)index))))
+QL_X86_LUTS(u8)
+QL_X86_LUTS(i8)
+#undef QL_X86_LUTS
+#undef QL_X86_LUT
+#else
+#define QL_X86_LUT(V)                                                                                \
+  template <>                                                                                        \
+  template <>                                                                                        \
+  QL_INLINE V memory<V>::lut(const vec_info<V>::elem* table, u8x64 index) {                          \
+    const __m256i lower = lut_256(table, lower_256((__m512i)index));                                 \
+    const __m256i upper = lut_256(table, _mm512_maskz_extracti64x4_epi64(all_8, (__m512i)index, 1)); \
+    return (V)_mm512_maskz_inserti64x4(all_8, _mm512_maskz_broadcast_i64x4(all_8, lower), upper, 1); \
+  }
+QL_X86_LUT(u8x64)
+QL_X86_LUT(i8x64)
+#undef QL_X86_LUT
+#endif
+
 // ---- products of 32 bits in 64 ----
 template <>
 struct native_binary<widening_mul_f, i64x8, i32x8, i32x8> {

@@ -10,6 +10,8 @@
 #define QL_FORM_GNU_VECTORS 2        // vector extensions of g++ and clang++, no instruction set in particular
 #define QL_FORM_AVX2 3               // AVX2 and FMA; AVX-VNNI where the compiler has it on
 #define QL_FORM_AVX512 4             // AVX-512 F, BW, DQ, VL and VNNI; VBMI where the compiler has it on
+#define QL_FORM_NEON 5               // 64-bit ARM; dot products and products of mixed signs where the compiler has them
+#define QL_FORM_SSE2 6               // any x86-64
 
 // Every instruction set has an inline namespace of its own: two emitted models in one program, compiled with different
 // flags, must not share inline functions.
@@ -34,6 +36,22 @@
 #else
 #define QL_ISA avx2
 #endif
+#elif defined(__GNUC__) && defined(__aarch64__) && defined(__ARM_NEON) && !defined(__ARM_BIG_ENDIAN)
+#define QL_FORM QL_FORM_NEON
+#if defined(__ARM_FEATURE_DOTPROD) && defined(__ARM_FEATURE_MATMUL_INT8)
+#define QL_ISA i8mm
+#elif defined(__ARM_FEATURE_DOTPROD)
+#define QL_ISA dotprod
+#else
+#define QL_ISA neon
+#endif
+#elif defined(__GNUC__) && defined(__x86_64__) && defined(__SSE2__)
+#define QL_FORM QL_FORM_SSE2
+#if defined(__FMA__)
+#define QL_ISA sse2_fma
+#else
+#define QL_ISA sse2
+#endif
 #else
 #define QL_FORM QL_FORM_REFERENCE_VECTORS
 #define QL_ISA plain
@@ -52,6 +70,11 @@
 #include <immintrin.h>
 #else
 #define QL_X86_FMA 0
+#endif
+#if QL_FORM == QL_FORM_SSE2
+#include <emmintrin.h>
+#elif QL_FORM == QL_FORM_NEON
+#include <arm_neon.h>
 #endif
 
 #if defined(__GNUC__)

@@ -243,11 +243,17 @@ struct memory_by_lanes {
     }
     return r.pack();
   }
-  // Each group of 4 bytes is the 4 bytes at p (4 elements of 8 bits, 2 of 16).
+  // Each group of 4 (2) bytes is the 4 (2) bytes at p.
   static QL_INLINE V splat4(const T* p) {
     lanes_of<V> r;
     for (int i = 0; i < n; i++)
       r.lane[i] = p[i % static_cast<int>(4 / sizeof(T))];
+    return r.pack();
+  }
+  static QL_INLINE V splat2(const T* p) {
+    lanes_of<V> r;
+    for (int i = 0; i < n; i++)
+      r.lane[i] = p[i % static_cast<int>(2 / sizeof(T))];
     return r.pack();
   }
 };
@@ -285,6 +291,23 @@ struct dot2_op {
       for (int j = 2 * i; j < 2 * i + 2; j++) {
         sum = wrap_add_f::run(sum, wrap_mul_f::run(static_cast<T>(x.lane[j]), static_cast<T>(y.lane[j])));
       }
+      r.lane[i] = sum;
+    }
+    return r.pack();
+  }
+};
+// acc[i] + w[4i] * a[4 * lane] + ... + w[4i+3] * a[4 * lane + 3]: 4 elements of a for all lanes.
+template <class Acc, class W, class A>
+struct dot4_lane_op {
+  static QL_INLINE Acc run(Acc acc, W w, A a, int lane) {
+    typedef typename lanes_of<Acc>::T T;
+    const lanes_of<W> x(w);
+    const lanes_of<A> y(a);
+    lanes_of<Acc> r(acc);
+    for (int i = 0; i < lanes_of<Acc>::n; i++) {
+      T sum = r.lane[i];
+      for (int j = 0; j < 4; j++)
+        sum = wrap_add_f::run(sum, static_cast<T>(x.lane[4 * i + j] * y.lane[4 * lane + j]));
       r.lane[i] = sum;
     }
     return r.pack();
@@ -349,6 +372,20 @@ struct shuffle_by_lanes {
     lanes_of<R> r;
     for (int i = 0; i < lanes_of<R>::n; i++)
       r.lane[i] = index[i] < n ? x.lane[index[i]] : y.lane[index[i] - n];
+    return r.pack();
+  }
+};
+
+// a[0], b[0], a[1], b[1], ...
+template <class R, class V>
+struct interleave_by_lanes {
+  static QL_INLINE R run(V a, V b) {
+    const lanes_of<V> x(a), y(b);
+    lanes_of<R> r;
+    for (int i = 0; i < lanes_of<V>::n; i++) {
+      r.lane[2 * i] = x.lane[i];
+      r.lane[2 * i + 1] = y.lane[i];
+    }
     return r.pack();
   }
 };

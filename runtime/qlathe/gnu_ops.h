@@ -31,6 +31,18 @@ struct splat4_op<V, 4> {
   static QL_INLINE V run(const void* p) { return reinterpret_cast<const unaligned<V>*>(p)->v; }
 };
 
+template <class V, size_t Bytes>
+struct splat2_op {
+  static QL_INLINE V run(const void* p) {
+    typedef typename vec_of<i16, static_cast<int>(Bytes / 2)>::type W;
+    return (V)(reinterpret_cast<const unaligned<i16>*>(p)->v - W());
+  }
+};
+template <class V>
+struct splat2_op<V, 2> {
+  static QL_INLINE V run(const void* p) { return reinterpret_cast<const unaligned<V>*>(p)->v; }
+};
+
 template <class V>
 struct memory : memory_by_lanes<V> {
   typedef typename vec_info<V>::elem T;
@@ -38,6 +50,16 @@ struct memory : memory_by_lanes<V> {
   static QL_INLINE void store(T* p, V v) { reinterpret_cast<unaligned<V>*>(p)->v = v; }
   static QL_INLINE V splat(T x) { return x - V(); }
   static QL_INLINE V splat4(const T* p) { return splat4_op<V, sizeof(V)>::run(p); }
+  static QL_INLINE V splat2(const T* p) { return splat2_op<V, sizeof(V)>::run(p); }
+  // Instruction sets specialize these two.
+  template <class I>
+  static QL_INLINE V gather(const T* p, I index) {
+    return memory_by_lanes<V>::gather(p, index);
+  }
+  template <class I>
+  static QL_INLINE V lut(const T* table, I index) {
+    return memory_by_lanes<V>::gather(table, index);
+  }
 };
 
 // Signed lanes wrap through unsigned ones.

@@ -141,6 +141,8 @@ template <class V>
 struct memory : memory_by_lanes<V> {};
 template <class R, class V, int... I>
 struct shuffle_op : shuffle_by_lanes<R, V, I...> {};
+template <class R, class V>
+struct interleave_op : interleave_by_lanes<R, V> {};
 template <class F, class R, class A>
 struct reduce_op : reduce_by_lanes<F, R, A> {};
 

@@ -66,6 +66,10 @@ QL_INLINE V splat4(const typename vec_info<V>::elem* p) {
   return memory<V>::splat4(p);
 }
 template <class V>
+QL_INLINE V splat2(const typename vec_info<V>::elem* p) {
+  return memory<V>::splat2(p);
+}
+template <class V>
 QL_INLINE V ramp(typename vec_info<V>::elem first, typename vec_info<V>::elem step) {
   return memory<V>::ramp(first, step);
 }
@@ -114,6 +118,11 @@ template <class Acc, class A, class B>
 QL_INLINE Acc dot2(Acc acc, A a, B b) {
   return dot2_op<Acc, A, B>::run(acc, a, b);
 }
+// With elements 4 * lane to 4 * lane + 3 of `a` for all lanes of w.
+template <class Acc, class W, class A>
+QL_INLINE Acc dot4_lane(Acc acc, W w, A a, int lane) {
+  return dot4_lane_op<Acc, W, A>::run(acc, w, a, lane);
+}
 
 // Adjacent lanes combined.
 #define QL_REDUCE(NAME, F)             \
@@ -135,6 +144,10 @@ QL_INLINE typename vec_info<V>::elem extract(V v, int lane) {
 template <class R, int... I, class V>
 QL_INLINE R shuffle(V a, V b) {
   return shuffle_op<R, V, I...>::run(a, b);
+}
+template <class V>
+QL_INLINE typename vec_of<typename vec_info<V>::elem, 2 * vec_info<V>::lanes>::type interleave(V a, V b) {
+  return interleave_op<typename vec_of<typename vec_info<V>::elem, 2 * vec_info<V>::lanes>::type, V>::run(a, b);
 }
 template <class V>
 QL_INLINE typename vec_of<typename vec_info<V>::elem, 2 * vec_info<V>::lanes>::type concat(V a, V b) {

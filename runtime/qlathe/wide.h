@@ -115,6 +115,7 @@ struct memory<wide<H> > : memory_by_lanes<wide<H> > {
   }
   static QL_INLINE wide<H> splat(T x) { return pair(memory<H>::splat(x), memory<H>::splat(x)); }
   static QL_INLINE wide<H> splat4(const T* p) { return pair(memory<H>::splat4(p), memory<H>::splat4(p)); }
+  static QL_INLINE wide<H> splat2(const T* p) { return pair(memory<H>::splat2(p), memory<H>::splat2(p)); }
   template <class I>
   static QL_INLINE wide<H> gather(const T* p, I index) {
     return pair(memory<H>::gather(p, halves<I>::lo(index)), memory<H>::gather(p, halves<I>::hi(index)));
@@ -136,6 +137,14 @@ template <class Acc, class A, class B>
 struct dot2_op<wide<Acc>, wide<A>, wide<B> > {
   static QL_INLINE wide<Acc> run(wide<Acc> acc, wide<A> a, wide<B> b) {
     wide<Acc> r = {dot2_op<Acc, A, B>::run(acc.lo, a.lo, b.lo), dot2_op<Acc, A, B>::run(acc.hi, a.hi, b.hi)};
+    return r;
+  }
+};
+template <class Acc, class W, class A>
+struct dot4_lane_op<wide<Acc>, wide<W>, A> {
+  static QL_INLINE wide<Acc> run(wide<Acc> acc, wide<W> w, A a, int lane) {
+    wide<Acc> r = {dot4_lane_op<Acc, W, A>::run(acc.lo, w.lo, a, lane),
+                   dot4_lane_op<Acc, W, A>::run(acc.hi, w.hi, a, lane)};
     return r;
   }
 };
@@ -189,6 +198,28 @@ template <class R, class V, int... I>
 struct shuffle_op<R, wide<V>, I...> : shuffle_by_lanes<R, wide<V>, I...> {};
 template <class R, class V, int... I>
 struct shuffle_op<wide<R>, wide<V>, I...> : shuffle_by_lanes<wide<R>, wide<V>, I...> {};
+
+// The halves of the result one by one: registers of the operands' size are what has an instruction.
+template <int Count, int N, int First, int... I>
+struct make_zip : make_zip<Count - 2, N, First, First + Count / 2 - 1, First + Count / 2 - 1 + N, I...> {};
+template <int N, int First, int... I>
+struct make_zip<0, N, First, I...> {
+  typedef sequence<I...> type;
+};
+template <class R, class V>
+struct interleave_op {
+  static const int n = vec_info<V>::lanes;
+  static QL_INLINE R run(V a, V b) {
+    return halves<R>::join(shuffle_by<V>(a, b, typename make_zip<n, n, 0>::type()),
+                           shuffle_by<V>(a, b, typename make_zip<n, n, n / 2>::type()));
+  }
+};
+template <class R, class H>
+struct interleave_op<R, wide<H> > {
+  static QL_INLINE R run(wide<H> a, wide<H> b) {
+    return halves<R>::join(interleave_op<wide<H>, H>::run(a.lo, b.lo), interleave_op<wide<H>, H>::run(a.hi, b.hi));
+  }
+};
 
 template <class To, class From>
 struct bits_as_op<wide<To>, wide<From>, false> {

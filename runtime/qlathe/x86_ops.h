@@ -4,7 +4,7 @@
 
 #include "gnu_ops.h"
 
-#if QL_FORM == QL_FORM_AVX2 || QL_FORM == QL_FORM_AVX512
+#if QL_FORM == QL_FORM_SSE2 || QL_FORM == QL_FORM_AVX2 || QL_FORM == QL_FORM_AVX512
 
 QL_NAMESPACE_BEGIN
 
@@ -57,6 +57,12 @@ QL_INLINE __m128i low_64(V v) {
 }
 QL_INLINE i32 first_32(__m128i v) { return _mm_cvtsi128_si32(v); }
 QL_INLINE i64 first_64(__m128i v) { return _mm_cvtsi128_si64(v); }
+
+// Even and odd bytes as 16-bit lanes, for dot products by pmaddwd: sign-extending whole vectors costs twice as much.
+QL_INLINE __m128i even_bytes(u8x16 a) { return _mm_and_si128((__m128i)a, _mm_set1_epi16(255)); }
+QL_INLINE __m128i odd_bytes(u8x16 a) { return _mm_srli_epi16((__m128i)a, 8); }
+QL_INLINE __m128i even_bytes(i8x16 a) { return _mm_srai_epi16(_mm_slli_epi16((__m128i)a, 8), 8); }
+QL_INLINE __m128i odd_bytes(i8x16 a) { return _mm_srai_epi16((__m128i)a, 8); }
 
 QL_NAMESPACE_END
 

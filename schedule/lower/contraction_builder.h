@@ -60,14 +60,14 @@ class ContractionBuilder {
     return batch * i32(shape().groups_n) + here_.group;
   }
 
-  /// The reduction's loops: j (elements of a step), part, s (step), then the window.
+  /// The reduction's loops: j (elements of a step), part, lane (steps of a register), s (step), then the window.
   struct Loops {
     Halide::RDom domain;
-    Halide::Expr j = 0, part = 0, s;
+    Halide::Expr j = 0, part = 0, lane = 0, s;
     std::vector<Halide::Expr> window;
     std::vector<std::pair<std::string, std::string>> names;  ///< Halide::RVar, its readable name
   };
-  Loops loops(int kr, int parts, const std::string& prefix) const;
+  Loops loops(int kr, int parts, int lanes, const std::string& prefix) const;
   /// Without those over the elements of a step.
   Loops outer_loops(int64_t steps, const std::string& prefix) const;
 
@@ -85,6 +85,9 @@ class ContractionBuilder {
   Halide::Expr lhs_value(const Halide::Expr& position) const;
 
   void define_staged();
+
+  /// 16 bytes of lhs for a position of the window, of which the reduction's step takes 4.
+  Halide::Expr lane_value(const Halide::Expr& block);
 
   /// Index into the packed weights: [slice][chunk][position or block][step / parts][channel][kr].
   Halide::Expr weight_index(const Halide::Expr& channel_and_j, const Halide::Expr& step,
@@ -208,10 +211,10 @@ class ContractionBuilder {
   std::vector<Halide::Var> vars_;  ///< of the result, innermost first
   ContractionCoordinates here_;
   Halide::ImageParam lhs_, weights_, initial_, sums_, scales_;
-  Halide::Func accumulator_{"acc"}, blocks_{"sum"}, decoded_{"w"}, staged_{"flipped"}, row_sums_{"row_sums"},
-      out_{"out"};
+  Halide::Func accumulator_{"acc"}, blocks_{"sum"}, decoded_{"w"}, staged_{"flipped"}, registers_{"a"},
+      row_sums_{"row_sums"}, out_{"out"};
   Loops reduce_;
-  Halide::Var q_, h_;
+  Halide::Var q_, h_, b_{"b"};
   std::string block_loop_, row_loop_, requant_key_;
   int64_t row_extent_ = 1;
 };

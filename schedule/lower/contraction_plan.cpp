@@ -12,6 +12,9 @@ namespace {
 
 bool byte_integer(ValueType t) { return is_integer(t) && storage_bytes(t) == 1; }
 
+/// Whether the dot instruction takes 4 bytes for all lanes from a register of 16.
+bool multiplies_by_lane(const Target& target) { return target.dot.name == "sdot" || target.dot.name == "usdot"; }
+
 /// Shapes of all operands that are read by result coordinates.
 std::vector<Shape> operand_shapes(const LoweringContext& c, const ContractionAttrs& attrs) {
   std::vector<Shape> shapes;
@@ -85,7 +88,9 @@ void choose_operand_storage(ContractionPlan& plan) {
   plan.widen = plan.dot && target.dot.signs == DotSigns::kAny && target.dot.k == 2;
   plan.dot = plan.dot && plan.reduction.run >= (plan.widen ? 2 : 4);
   plan.widen = plan.widen && plan.dot;
-  plan.reduction.kr = plan.widen ? 2 : plan.dot ? 4 : 1;
+  // Pairs of bytes too where the sums of two products are what the instructions make (smull, sadalp): four cost half as
+  // much again.
+  plan.reduction.kr = !plan.dot ? 1 : plan.widen || target.dot.name == "smull" ? 2 : 4;
   WeightStorage& storage = plan.storage;
   storage.type = plan.rhs_type;
   storage.bits = 8 * storage_bytes(plan.rhs_type);
@@ -288,6 +293,7 @@ Result<ContractionPlan> plan_contraction(const LoweringContext& c) {
   choose_operand_storage(plan);
   std::optional<std::vector<int64_t>> rhs_zero_points;
   QL_RETURN_IF_ERROR(choose_zero_points(plan, rhs_zero_points));
+  plan.by_lane = plan.dot && multiplies_by_lane(c.target) && reduction.parts == 1 && reduction.run % 16 == 0;
   plan.row_sums = !plan.float_sum && (plan.has_rhs_zp || plan.rhs_offset != 0);
 
   // The tiled axis is the innermost one that shares its weights, unless that is very short.

@@ -21,6 +21,7 @@ struct ContractionPlan {
   bool dot = false;          ///< 8-bit operands, `reduction.kr` at a time
   bool float_sum = false;    ///< the accumulator is float32
   bool interleaved = false;  ///< float sums as 16 interleaved ones and a tree (frontend/numerics/sum.h)
+  bool by_lane = false;      ///< lhs is read 16 bytes at a time, into registers that the dot instruction takes 4 from
   bool flip_lhs = false;     ///< the kernel reads lhs with its sign bit flipped
   bool widen = false;        ///< both operands are multiplied as 16-bit words; lhs is widened once into scratch
   int64_t lhs_offset = 0;    ///< what flipping adds to an element of lhs: 128, -128 or 0

@@ -124,6 +124,7 @@ void ContractionBuilder::schedule() {
       decoded_.split(q_, qo, qi, width, TailStrategy::RoundUp).vectorize(qi);
     }
   }
+  if (plan_.by_lane) registers_.compute_at(sum, RVar("k")).bound(b_, 0, 16).vectorize(b_);
   if (stages_lhs()) schedule_staged(xo);
   if (plan_.row_sums) row_sums_.compute_at(out_, xo);
 }

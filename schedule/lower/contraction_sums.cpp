@@ -10,13 +10,14 @@ using Halide::RDom;
 using Halide::RVar;
 using Halide::Var;
 
-ContractionBuilder::Loops ContractionBuilder::loops(int kr, int parts, const std::string& prefix) const {
+ContractionBuilder::Loops ContractionBuilder::loops(int kr, int parts, int lanes, const std::string& prefix) const {
   Halide::Region region;
   Loops out;
   std::vector<std::string> names;
   if (kr > 1) region.push_back({0, kr}), names.push_back("j");
   if (parts > 1) region.push_back({0, parts}), names.push_back("part");
-  const int64_t steps = (reduction().run + int64_t{kr} * parts - 1) / (int64_t{kr} * parts);
+  if (lanes > 1) region.push_back({0, lanes}), names.push_back("lane");
+  const int64_t at_once = int64_t{kr} * parts * lanes, steps = (reduction().run + at_once - 1) / at_once;
   region.push_back({0, i32(steps)}), names.push_back("k");
   for (size_t a = reduction().window.size(); a-- > 0;) {
     region.push_back({0, i32(reduction().window[a].extent)});
@@ -26,6 +27,7 @@ ContractionBuilder::Loops ContractionBuilder::loops(int kr, int parts, const std
   int at = 0;
   if (kr > 1) out.j = out.domain[at++];
   if (parts > 1) out.part = out.domain[at++];
+  if (lanes > 1) out.lane = out.domain[at++];
   out.s = out.domain[at++];
   for (size_t a = 0; a < reduction().window.size(); a++)
     out.window.push_back(out.domain[at + static_cast<int>(reduction().window.size() - 1 - a)]);
@@ -91,6 +93,27 @@ void ContractionBuilder::define_staged() {
   staged_(p) = to_unsigned ? byte : Halide::reinterpret(Halide::Int(8), byte);
 }
 
+Expr ContractionBuilder::lane_value(const Expr& block) {
+  const Var s("s");
+  std::vector<Var> args = {b_, s};
+  std::vector<Expr> at = {reduce_.lane * 4 + reduce_.j, reduce_.s}, window;
+  for (size_t i = 0; i < reduce_.window.size(); i++) {
+    args.emplace_back("v" + std::to_string(i));
+    at.push_back(reduce_.window[i]);
+    window.emplace_back(args.back());
+  }
+  for (size_t i = 1; i < vars_.size(); i++) {
+    args.push_back(vars_[i]);
+    at.emplace_back(vars_[i]);
+  }
+  if (blocked()) {
+    args.push_back(block_);
+    at.emplace_back(block_);
+  }
+  registers_(args) = lhs_value(lhs_position(s * 16 + b_, window, block));
+  return registers_(at);
+}
+
 Expr ContractionBuilder::weight_index(const Expr& channel_and_j, const Expr& step, const std::vector<Expr>& window,
                                       const Expr& block) const {
   Expr position = blocked() ? block : Expr(0);
@@ -152,7 +175,7 @@ void ContractionBuilder::accumulate_words(const std::vector<Expr>& at, const Exp
 }
 
 void ContractionBuilder::define_row_sums() {
-  const Loops r = loops(1, 1, "rs");
+  const Loops r = loops(1, 1, 1, "rs");
   std::vector<Var> args = row_variables();
   if (blocked()) args.push_back(block_);
   row_sums_(args) = 0;
@@ -207,10 +230,12 @@ void ContractionBuilder::define_accumulator() {
   accumulator_(args) = start;
   if (plan_.words) return accumulate_words(exprs, block);
 
-  reduce_ = loops(kr, reduction().parts, "r");
-  const Expr step = reduction().parts > 1 ? reduce_.s * reduction().parts + reduce_.part : reduce_.s;
+  reduce_ = loops(kr, reduction().parts, plan_.by_lane ? 4 : 1, "r");
+  const Expr step = reduction().parts > 1 ? reduce_.s * reduction().parts + reduce_.part
+                    : plan_.by_lane       ? reduce_.s * 4 + reduce_.lane
+                                          : reduce_.s;
   const Expr e = step_start(step) + reduce_.j;
-  Expr a = lhs_value(lhs_position(e, reduce_.window, block));
+  Expr a = plan_.by_lane ? lane_value(block) : lhs_value(lhs_position(e, reduce_.window, block));
   Expr w;
   if (decodes_weights()) {
     // Decoded once a step into registers: q is channel * kr + j.
@@ -232,7 +257,15 @@ void ContractionBuilder::define_accumulator() {
       decoded_at.push_back(reduce_.window[i]);
       window.push_back(v);
     }
+    const ContractionCoordinates saved = here_;
+    // Rows share weights: decoded once for the tile. LLVM sees that without being told, g++ fills an array a row.
+    const size_t first_row = vars_.size() - row_vars_.size();
     for (size_t i = 1; i < vars_.size(); i++) {
+      const size_t row = vars_.size() - 1 - i;  // vars_ has the rows in reverse
+      if (i >= first_row && shape().rows[row].rhs_stride == 0 && !(plan_.float_sum && plan_.has_rhs_zp)) {
+        here_.rows[row] = 0;
+        continue;
+      }
       decoded_args.push_back(vars_[i]);
       decoded_at.push_back(vars_[i]);
     }
@@ -240,7 +273,6 @@ void ContractionBuilder::define_accumulator() {
       decoded_args.push_back(block_);
       decoded_at.push_back(block_);
     }
-    const ContractionCoordinates saved = here_;
     here_.n = q / kr;
     decoded_(decoded_args) = decode_weight(weights_(weight_index(q, s, window, block)), part, block);
     here_ = saved;
@@ -248,7 +280,7 @@ void ContractionBuilder::define_accumulator() {
     q_ = q;
     h_ = h;
   } else {
-    w = weights_(weight_index(n_ * kr + reduce_.j, reduce_.s, reduce_.window, block));
+    w = weights_(weight_index(n_ * kr + reduce_.j, step, reduce_.window, block));
   }
   if (plan_.float_sum) {
     accumulator_(exprs) = HalideAlgebra::fma(a, w, accumulator_(exprs));

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cstdlib>
+#include <optional>
 
 #include "schedule/kernel.h"
 #include "schedule/lower/rows.h"
@@ -10,57 +11,125 @@
 namespace qlathe {
 namespace {
 
-/// The side of a block: divides the extent, at most `most` elements; 1 if there is none worth it.
-int32_t block_side(int64_t extent, int32_t most) {
-  for (int32_t side = most; side >= 4; side /= 2) {
-    if (extent % side == 0) return side;
+/// A transposition in blocks of the result's last axis and the axis that is contiguous in the operand.
+struct Blocks {
+  size_t across = 0;              ///< the axis that is contiguous in the operand
+  int32_t side = 0;               ///< of the squares that are exchanged in registers
+  int32_t columns = 0, rows = 0;  ///< of a block, multiples of the side: a cache line where the extents allow it
+};
+
+/// The blocks of a copy between axes that 4 or more divides. On vectors a side is at most one of them.
+std::optional<Blocks> find_blocks(const std::vector<CopyAxis>& axes, int lanes, int64_t bytes) {
+  if (axes.back().to != 1) return std::nullopt;
+  for (size_t d = axes.size() - 1; d-- > 0;) {
+    if (axes[d].from != 1) continue;
+    const int64_t columns = axes.back().extent, rows = axes[d].extent;
+    for (const int32_t side : {16, 8, 4}) {
+      if (side > std::max(4, lanes) || columns % side != 0 || rows % side != 0) continue;
+      Blocks blocks{d, side, side, side};
+      const int64_t most = std::max<int64_t>(16, 64 / bytes);
+      while (columns % (2 * blocks.columns) == 0 && 2 * blocks.columns <= most)
+        blocks.columns *= 2;
+      while (rows % (2 * blocks.rows) == 0 && 2 * blocks.rows <= most)
+        blocks.rows *= 2;
+      return blocks;
+    }
+    return std::nullopt;
   }
-  return 1;
+  return std::nullopt;
 }
 
-/// A transposition: blocks of the result's last axis and the axis that is contiguous in the operand. A block is copied
-/// to memory of its own first, in whole vectors: read straight from the operand, lines that are a power of two apart
-/// push each other out of the first cache before they are used up (1024 x 1024 floats: six times slower).
-bool schedule_blocks(Halide::Func out, Halide::Func block, const std::vector<Halide::Var>& vars,
-                     const std::vector<CopyAxis>& axes, int64_t bytes, bool vectorize, KernelPipeline& pipeline,
-                     LoweredCall& call) {
-  size_t across = axes.size();
-  for (size_t d = 0; d + 1 < axes.size(); d++) {
-    if (axes[d].from == 1) across = d;
-  }
-  if (across == axes.size() || axes.back().to != 1) return false;
-  // A cache line along either side.
-  const int32_t side = bytes == 1 ? 64 : 16;
-  const int32_t a = block_side(axes.back().extent, side), b = block_side(axes[across].extent, side);
-  if (a == 1 || b == 1) return false;
-  const Halide::Var column("column"), row("row"), x("x"), y("y");
+/// Loops over blocks, squares, rows and columns. A block is copied to memory of its own first, in whole vectors: read
+/// straight from the operand, lines that are a power of two apart push each other out of the first cache before they
+/// are used up (1024 x 1024 floats: six times slower).
+void schedule_blocks(Halide::Func out, Halide::Func block, const std::vector<Halide::Var>& vars,
+                     const std::vector<CopyAxis>& axes, const Blocks& blocks, int64_t bytes, bool vectorize,
+                     KernelPipeline& pipeline, LoweredCall& call) {
+  const Halide::Var column("column"), row("row"), inner_column("cs"), inner_row("rs"), x("x"), y("y");
+  const Halide::Var& across = vars[blocks.across];
   const Halide::TailStrategy exact = Halide::TailStrategy::RoundUp;
-  out.split(vars.back(), column, x, a, exact).split(vars[across], row, y, b, exact);
-  std::vector<Halide::VarOrRVar> order = {x, y, column};
-  int64_t rows = axes[across].extent / b;
+  out.split(vars.back(), column, x, blocks.columns, exact).split(x, inner_column, x, blocks.side, exact);
+  out.split(across, row, y, blocks.rows, exact).split(y, inner_row, y, blocks.side, exact);
+  std::vector<Halide::VarOrRVar> order = {x, y, inner_column, inner_row, column};
+  int64_t rows = axes[blocks.across].extent / blocks.rows;
   for (size_t d = axes.size() - 1; d-- > 0;)
-    order.emplace_back(d == across ? row : vars[d]);
+    order.emplace_back(d == blocks.across ? row : vars[d]);
   out.reorder(order);
-  std::vector<Halide::Var> storage = {vars[across]};
-  std::vector<Halide::VarOrRVar> loops = {vars[across]};
+  std::vector<Halide::Var> storage = {across};
+  std::vector<Halide::VarOrRVar> loops = {across};
   for (size_t d = vars.size(); d-- > 0;) {
-    if (d == across) continue;
+    if (d == blocks.across) continue;
     storage.push_back(vars[d]);
     loops.emplace_back(vars[d]);
   }
   block.compute_at(out, column).reorder_storage(storage).reorder(loops);
-  const auto lanes = std::min(b, static_cast<int32_t>(64 / bytes));
-  if (vectorize) block.vectorize(vars[across], lanes, exact);
-  const Halide::Var outermost = across == 0 ? row : vars[0];
-  if (across != 0) rows = axes[0].extent;
+  if (vectorize) block.vectorize(across, std::min(blocks.rows, static_cast<int32_t>(64 / bytes)), exact);
+  const Halide::Var outermost = blocks.across == 0 ? row : vars[0];
+  if (blocks.across != 0) rows = axes[0].extent;
   int64_t elements = 1;
   for (const CopyAxis& axis : axes)
     elements *= axis.extent;
   pipeline.row_loop = outermost.name();
   pipeline.row_extent = static_cast<int32_t>(rows);
   call.min_rows_per_task = static_cast<int32_t>(std::max<int64_t>(1, kElementsPerTask * rows / elements));
-  return true;
 }
+
+/// A square of n x n elements as one array, of which every round interleaves the first half with the second: that turns
+/// the bits of an index by one, so log2 n rounds exchange rows and columns. An interleaving is one instruction or two,
+/// an element moved by itself a load and a store.
+class Interleaving {
+ public:
+  Interleaving(const std::vector<Halide::Var>& vars, const Blocks& blocks) : vars_(vars), blocks_(blocks) {}
+
+  /// The result's element at `vars`, `source` being the operand.
+  Halide::Expr value(Halide::Func source) {
+    const int32_t n = blocks_.side, half = n * n / 2;
+    std::vector<Halide::Var> args = {b_, g_};
+    args.insert(args.end(), vars_.rbegin(), vars_.rend());
+    std::vector<Halide::Expr> outer(vars_.rbegin(), vars_.rend());
+    const Halide::Expr before = g_ + b_ * half;  // in the round before
+    for (int32_t size = n; size > 1; size /= 2) {
+      Halide::Func round("square");
+      if (rounds_.empty()) {
+        std::vector<Halide::Expr> at = as_expressions(vars_);
+        at.back() = vars_.back() * n + before / n;
+        at[blocks_.across] = vars_[blocks_.across] * n + before % n;
+        round(args) = source(innermost_first(at));
+      } else {
+        std::vector<Halide::Expr> at = {before % 2, before / 2};
+        at.insert(at.end(), outer.begin(), outer.end());
+        round(args) = rounds_.back()(at);
+      }
+      rounds_.push_back(round);
+    }
+    // Columns are contiguous now. The outer variables of the rounds count squares.
+    const Halide::Var &column = vars_.back(), &row = vars_[blocks_.across];
+    const Halide::Expr place = column % n + row % n * n;
+    std::vector<Halide::Expr> at = as_expressions(vars_);
+    at.back() = column / n;
+    at[blocks_.across] = row / n;
+    std::vector<Halide::Expr> last = {place % 2, place / 2};
+    last.insert(last.end(), at.rbegin(), at.rend());
+    return rounds_.back()(last);
+  }
+
+  /// After schedule_blocks.
+  void schedule(Halide::Func out) {
+    out.vectorize(Halide::Var("x"));
+    const int32_t n = blocks_.side;
+    for (Halide::Func& round : rounds_) {
+      const Halide::Var vector("v");
+      round.compute_at(out, Halide::Var("cs")).bound(b_, 0, 2).bound(g_, 0, n * n / 2);
+      round.split(g_, vector, g_, n, Halide::TailStrategy::RoundUp).reorder(b_, g_, vector).unroll(b_).vectorize(g_);
+    }
+  }
+
+ private:
+  const std::vector<Halide::Var>& vars_;
+  Blocks blocks_;
+  Halide::Var b_{"b"}, g_{"g"};
+  std::vector<Halide::Func> rounds_;
+};
 
 }  // namespace
 
@@ -104,21 +173,29 @@ Result<LoweredCall> lower_strided_copy(const LoweringContext& context, const std
     index.push_back(reversed ? Halide::Expr(extent - 1 - vars[d]) : Halide::Expr(vars[d]));
     key += ";" + std::to_string(extent) + ":" + std::to_string(axes[d].from) + ":" + std::to_string(axes[d].to);
   }
-  // Strided vectors would become shuffles of many registers, or inserts: elements are copied one by one, in blocks that
-  // use whole cache lines of both sides.
   const bool dense = (fill || std::abs(axes.back().from) <= 1) && axes.back().to == 1;
-  const bool vectorize = context.target.vectorize && dense;
+  const int lanes = context.target.vectorize ? context.target.lanes(static_cast<int>(8 * bytes)) : 1;
+  std::optional<Blocks> blocks;
+  if (!dense) blocks = find_blocks(axes, context.target.vectorize ? lanes : 16, bytes);
+  std::optional<Interleaving> interleaving;
+  if (blocks && lanes >= 4) interleaving.emplace(vars, *blocks);
   Halide::Func out("out"), block("block");
   const std::vector<Halide::Var> args = innermost_first(vars);
   if (!fill) block(args) = x(index);
-  out(args) = fill ? Halide::Internal::make_zero(storage_type(type)) : Halide::Expr(block(args));
+  out(args) = fill           ? Halide::Internal::make_zero(storage_type(type))
+              : interleaving ? interleaving->value(block)
+                             : Halide::Expr(block(args));
 
   auto pipeline = std::make_shared<KernelPipeline>();
   pipeline->name = what + "_elements";
   LoweredCall call;
-  if (dense || !schedule_blocks(out, block, vars, axes, bytes, context.target.vectorize, *pipeline, call)) {
-    schedule_rows(out, vars, extents, vectorize ? context.target.lanes(static_cast<int>(8 * bytes)) : 1, *pipeline,
-                  call);
+  // Every second element is two loads and a shuffle. Of longer strides elements are copied one by one.
+  const bool every_second = !fill && axes.back().from == 2 && axes.back().to == 1;
+  if (blocks) {
+    schedule_blocks(out, block, vars, axes, *blocks, bytes, context.target.vectorize, *pipeline, call);
+    if (interleaving) interleaving->schedule(out);
+  } else {
+    schedule_rows(out, vars, extents, dense || every_second ? lanes : 1, *pipeline, call);
   }
   if (!fill) {
     pipeline->inputs = {{x, x_dims, static_cast<int32_t>(bytes)}};

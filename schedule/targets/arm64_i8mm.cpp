@@ -3,7 +3,7 @@
 namespace qlathe {
 
 // Halide 21 has no pattern for usdot or smmla: kernels are lowered as for dot products, the printed C++ uses usdot,
-// which takes the signs as they are.
+// which takes the signs as they are (sudot where it takes unsigned activations by lane).
 static const TargetRegistry::Add add_i8mm({
     .name = "arm64-i8mm",
     .summary = "ARMv8.6 with matrix multiplication of bytes (Cortex-A510, X2, Neoverse V1 and later): usdot, as C++",
@@ -17,7 +17,7 @@ static const TargetRegistry::Add add_i8mm({
     .clang_flags = {"-march=armv8.2-a+dotprod+i8mm"},
     .cross_triple = "aarch64-linux-gnu",
     .emulator = "qemu-aarch64",
-    .promised = {"usdot"},
+    .promised = {"sdot", "sudot"},
     .cpu_flags = {"asimd", "asimddp", "i8mm"},
 });
 

@@ -11,7 +11,9 @@ TileCosts costs_of(const Target& target) {
   // A multiplication of words and its addition, on three ports.
   if (target.dot.name == "vpmaddwd") return {.multiply = 0.67, .load = 0.5, .latency = 3, .operand = 0.5};
   if (target.vector_bits == 256) return {.multiply = 1.5, .load = 0.5, .latency = 6, .operand = 1.5};
-  if (target.dot.name == "sdot" || target.dot.name == "usdot") return {.multiply = 0.5, .load = 0.5, .latency = 4};
+  if (target.dot.name == "sdot" || target.dot.name == "usdot")
+    return {.multiply = 0.5, .load = 0.5, .latency = 4, .shared = true};
+  if (target.dot.name == "smull") return {.multiply = 1, .load = 0.5, .latency = 4, .shared = true};
   return {.multiply = 2, .load = 0.5, .latency = 6, .operand = 1};
 }
 
@@ -87,7 +89,8 @@ ContractionTile choose_tile(const TileRequest& request) {
         const double l2 = panel > static_cast<double>(cost.l1_bytes) ? vectors * cost.l2_load : 0;
         // Weights that miss the first cache are waited for: with panels of 64 KB 512x512x512 stayed at 57-73 % of the
         // peak.
-        const double step = std::max({multiply + decode * cost.multiply, load, cost.latency}) + l2 + (streams ? 2 : 0);
+        const double work = multiply + decode * cost.multiply + (cost.shared ? load : 0);
+        const double step = std::max({work, load, cost.latency}) + l2 + (streams ? 2 : 0);
         const double tile = step * static_cast<double>(request.steps) + held * cost.finish + 12;
         const double cycles = tile * static_cast<double>(n_tiles * ceil_div(request.rows, rows));
         if (cycles < best_cycles * 0.999) {
