@@ -11,10 +11,10 @@
 
 namespace qlathe::testing {
 
-/// Kernels of one unit in a loaded shared library, under one calling convention.
+/// Kernels of one unit in a loaded shared library or in a program for an emulator, under one calling convention.
 class LoadedKernels {
  public:
-  using Entry = void (*)(void* const* buffers, const int32_t* scalars, int32_t row_begin, int32_t row_end);
+  using Entry = std::function<void(void* const* buffers, const int32_t* scalars, int32_t row_begin, int32_t row_end)>;
 
   /// nullptr where the library lacks it.
   Entry entry(const std::string& kernel) const;
@@ -22,18 +22,26 @@ class LoadedKernels {
 
   ~LoadedKernels();
   LoadedKernels(void* handle, std::string library) : handle_(handle), library_(std::move(library)) {}
+  LoadedKernels(std::map<std::string, Entry> emulated, std::string program)
+      : library_(std::move(program)), emulated_(std::move(emulated)) {}
   LoadedKernels(const LoadedKernels&) = delete;
   LoadedKernels& operator=(const LoadedKernels&) = delete;
 
  private:
-  void* handle_;
+  void* handle_ = nullptr;
   std::string library_;
+  std::map<std::string, Entry> emulated_;
 };
 
 /// Both fail the running test and return nullptr where the compiler refuses or warns.
 /// The printed text of the kernels, compiled by `compiler` (with flags) against the runtime, all warnings as errors.
 std::unique_ptr<LoadedKernels> compile_printed(const std::vector<LoweredKernel>& kernels, const std::string& compiler,
                                                const std::string& unit, bool scalar_only = false);
+/// The same as a program for another processor; every call of an entry is a run of it under `emulator`, which sees
+/// copies of the buffers.
+std::unique_ptr<LoadedKernels> compile_printed_for(const std::string& emulator,
+                                                   const std::vector<LoweredKernel>& kernels,
+                                                   const std::string& compiler, const std::string& unit);
 /// The kernels' object code.
 std::unique_ptr<LoadedKernels> link_object(const std::vector<LoweredKernel>& kernels, const std::string& unit);
 
@@ -50,7 +58,7 @@ Outputs run(LoadedKernels::Entry entry, const LoweredKernel& kernel, const TestK
 
 /// Fails the running test for every kernel whose results differ in a bit between the two libraries.
 void expect_same_results(const LoadedKernels& expected, const LoadedKernels& actual,
-                         const std::vector<LoweredKernel>& kernels, const TestKernels& tests);
+                         const std::vector<LoweredKernel>& kernels, const TestKernels& tests, uint64_t seeds = 6);
 
 /// Lowers all; fails the running test for each that does not lower and leaves it out of both lists.
 std::vector<LoweredKernel> lower_all(TestKernels& tests, const std::string& halide_target);
