@@ -17,6 +17,7 @@
 #include "qlathe/reference_vectors.h"
 #include "qlathe/sse2.h"
 #include "qlathe/vector_api.h"
+#include "qlathe/vector_lanes.h"
 #include "qlathe/wide.h"
 #include "qlathe/x86_ops.h"
 

@@ -64,6 +64,10 @@ struct KernelPipeline {
   std::string row_loop;
   int32_t row_extent = 1;
 
+  /// A kernel whose instructions no schedule can state comes as a statement instead, over flat buffers by the names of
+  /// `inputs` and `outputs`; the outputs' Funcs give names and types only. Its row loop is "<output>.s0.<row_loop>".
+  Halide::Internal::Stmt body;
+
   /// An output may be the same memory as an input. Only where output i reads input i alone, with the same strides.
   bool in_place = false;
 

@@ -122,6 +122,8 @@ Text Expressions::external(const Call* op) {
     return {"fma(" + print_factor(op->args[0]).text + ", " + print_factor(op->args[1]).text + ", " +
             value(op->args[2]) + ")"};
   }
+  if (op->name.starts_with("zip_")) return {call(op->name, op->args)};
+  if (op->name == "pack4" || op->name == "narrow4") return {call(op->name + "<" + type(op->type) + ">", op->args)};
   auto known = external_functions().find(op->name);
   if (known == external_functions().end()) throw CannotPrint("a call of '" + op->name + "'");
   if (!op->type.is_bool()) type(op->type);

@@ -123,13 +123,18 @@ Result<LoweredKernel> lower_or_throw(const KernelPipeline& pipeline, const std::
   }
   QL_RETURN_IF_ERROR(status);
 
-  Halide::Module module =
-      Halide::Pipeline(outputs).compile_to_module(inputs, pipeline.name, target, Halide::LinkageType::External);
-  if (module.functions().size() != 1) return Status::internal("lowering made a function beside the kernel");
-
-  Stmt body = remove_buffer_structs(module.functions()[0].body);
+  Stmt body = pipeline.body;
+  bool any_strict_float = true;
+  if (!body.defined()) {
+    Halide::Module module =
+        Halide::Pipeline(outputs).compile_to_module(inputs, pipeline.name, target, Halide::LinkageType::External);
+    if (module.functions().size() != 1) return Status::internal("lowering made a function beside the kernel");
+    body = remove_buffer_structs(module.functions()[0].body);
+    any_strict_float = module.any_strict_float();
+  }
   QL_ASSIGN(body, restrict_row_loop(body, functions, pipeline.row_loop, pipeline.row_extent));
   body = flatten_nested_ramps(lower_bfloat_casts(hoist_invariant_conditions(inline_affine_lets(body))));
+  body = merge_narrowing_stores(body);
   int64_t scratch_bytes = 0;
   QL_ASSIGN(body, move_allocations_to_scratch(body, pipeline.max_stack_bytes, &scratch_bytes));
   body = mark_unrolled_loops(body);
@@ -172,7 +177,7 @@ Result<LoweredKernel> lower_or_throw(const KernelPipeline& pipeline, const std::
   impl->target_text = halide_target;
   impl->scratch_bytes = scratch_bytes;
   impl->row_extent = pipeline.row_extent;
-  impl->any_strict_float = module.any_strict_float();
+  impl->any_strict_float = any_strict_float;
   impl->in_place = pipeline.in_place;
 
   std::ostringstream text;

@@ -1,5 +1,6 @@
 #include "codegen/halide/object.h"
 
+#include "codegen/halide/lower_lane_calls.h"
 #include "codegen/halide/lowered.h"
 #include "codegen/halide/rewrite_dot_products.h"
 #include "codegen/halide/sse4a.h"
@@ -15,6 +16,7 @@ namespace {
 Stmt ready_for_code(const LoweredKernel::Impl& kernel) {
   Stmt body = kernel.body;
   if (wants_dot_rewrite(kernel.target)) body = rewrite_dot_products(body);
+  body = lower_lane_calls(body, kernel.target);
   body = simplify(unroll_loops(body));
   std::vector<std::pair<std::string, std::string>> names;
   for (const KernelParameter& p : kernel.parameters)

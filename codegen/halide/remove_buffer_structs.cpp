@@ -21,7 +21,10 @@ class RemoveBufferStructs : public IRMutator {
 
   Stmt visit(const Atomic* op) override { return op->mutex_name.empty() ? mutate(op->body) : IRMutator::visit(op); }
 
-  Expr visit(const Call* op) override { return op->is_tag() ? mutate(op->args[0]) : IRMutator::visit(op); }
+  Expr visit(const Call* op) override {
+    const bool wrapper = op->is_tag() || op->is_intrinsic(Call::unsafe_promise_clamped);
+    return wrapper ? mutate(op->args[0]) : IRMutator::visit(op);
+  }
 };
 
 }  // namespace

@@ -65,7 +65,9 @@ constexpr std::array kRuntime = std::to_array<std::string_view>({
     "min",
     "mod_euclid",
     "mul_shift_right",
+    "narrow4",
     "ne",
+    "pack4",
     "popcount",
     "ql",
     "ramp",
@@ -107,6 +109,10 @@ constexpr std::array kRuntime = std::to_array<std::string_view>({
     "wrap_mul",
     "wrap_neg",
     "wrap_sub",
+    "zip_hi1",
+    "zip_hi2",
+    "zip_lo1",
+    "zip_lo2",
 });
 
 // i8, u16x32, f32x4, bf16...

@@ -15,7 +15,7 @@ namespace qlathe {
 using Halide::Internal::Stmt;
 
 /// Drops what a kernel with raw pointers has no use for: the lets that read halide_buffer_t, ProducerConsumer, Atomic
-/// nodes without a mutex, and `likely` tags.
+/// nodes without a mutex, `likely` tags and promises about bounds.
 Stmt remove_buffer_structs(const Stmt& body);
 
 /// Makes the row loop run over the variables row_begin and row_end. `functions` are the names of the outputs. A kernel
@@ -34,6 +34,10 @@ Stmt hoist_invariant_conditions(const Stmt& body);
 /// Replaces casts to and from bfloat16 by integer code (round half to even, NaN stays NaN): Halide's own turns some
 /// NaNs into zero, and the instruction of AVX512-BF16 flushes denormals.
 Stmt lower_bfloat_casts(const Stmt& body);
+
+/// Joins stores of 16 saturated bytes (schedule/lane_calls.h) that neighbouring iterations make into narrowings of four
+/// vectors at once; what is left becomes an ordinary saturating cast.
+Stmt merge_narrowing_stores(const Stmt& body);
 
 /// Marks loops (ForType::Unrolled) whose variable selects an element of a register array; see register_arrays.h.
 Stmt mark_unrolled_loops(const Stmt& body);

@@ -332,6 +332,7 @@ struct BlockSearch {
       if (stairs[i].mirrored) line.slope = -line.slope;
       problem = interval_problem(formula, stairs[i]);
       if (problem.empty()) problem = requant::unusable(formula, line);
+      if (problem.empty() && formula == RequantFormula::kF32Shifted && stairs[i].mirrored) problem = "it decreases";
       if (problem.empty() && line.slope < 0) problem = "its direction is not that of the line it follows";
       int moved = 0;
       const auto follows = [&](const Affine& candidate) {
@@ -424,6 +425,7 @@ std::string check(const Stated& stated, AccumulatorInterval reachable, RequantFo
   const std::string problem = interval_problem(formula, stairs);
   if (!problem.empty()) return problem;
   RequantConstants c = constants;
+  if (stairs.mirrored && formula == RequantFormula::kF32Shifted) return "it decreases";
   if (stairs.mirrored) requant::mirror(c);
   // The proof rests on monotony in the direction of the stated function.
   if (c.m32 < 0 || c.m64 < 0 || c.mantissa < 0) return "the multiplier has the wrong sign";

@@ -21,13 +21,16 @@ namespace qlathe {
 /// on a vector machine. `clamp` is to [lo, hi]; proven not to wrap: clamping may as well be done by saturating packs,
 /// or in float before the rounding. float(acc), double(acc): conversions of an int32, half to even. rint: half to even.
 enum class RequantFormula {
-  kF32Magic,   ///< t = fma(float(acc), m32, b32) with b32 = 1.5 * 2^23 + zero point; clamp(bits(t) - bits(1.5 * 2^23))
-  kF32Fma,     ///< clamp(int(rint(fma(float(acc), m32, b32))))
-  kF32Mul,     ///< clamp(int(rint(float(acc) * m32)) + zero_point)
-  kF64Magic,   ///< t = fma(double(acc), m64, b64) with b64 = 1.5 * 2^52 + zero point; clamp(low32(bits(t)))
-  kF64Fma,     ///< clamp(int(rint(fma(double(acc), m64, b64))))
-  kI64,        ///< clamp(((int64(acc) * mantissa + rounding) >> shift) + zero_point)
-  kReference,  ///< the stated requantization itself
+  kF32Shifted,  ///< clamp(int(rint(fma(as_float(acc + bias), m32, b32))) + zero_point): a sum that starts at bias =
+                ///< bits(1.5 * 2^23)
+                ///< + something is the bits of a float already, and needs no conversion
+  kF32Magic,    ///< t = fma(float(acc), m32, b32) with b32 = 1.5 * 2^23 + zero point; clamp(bits(t) - bits(1.5 * 2^23))
+  kF32Fma,      ///< clamp(int(rint(fma(float(acc), m32, b32))))
+  kF32Mul,      ///< clamp(int(rint(float(acc) * m32)) + zero_point)
+  kF64Magic,    ///< t = fma(double(acc), m64, b64) with b64 = 1.5 * 2^52 + zero point; clamp(low32(bits(t)))
+  kF64Fma,      ///< clamp(int(rint(fma(double(acc), m64, b64))))
+  kI64,         ///< clamp(((int64(acc) * mantissa + rounding) >> shift) + zero_point)
+  kReference,   ///< the stated requantization itself
 };
 const char* name(RequantFormula formula);
 
@@ -37,6 +40,7 @@ struct RequantConstants {
   double m64 = 0, b64 = 0;
   int64_t mantissa = 0, rounding = 0;
   int32_t shift = 0;
+  int32_t bias = 0;  ///< kF32Shifted: what the accumulator is to start with; b64 is then the offset that b32 stands for
   int32_t zero_point = 0;
   int32_t lo = 0, hi = 0;
 };

@@ -1,11 +1,13 @@
 #include "frontend/numerics/requant_formula.h"
 
 #include <algorithm>
+#include <bit>
 
 namespace qlathe {
 
 const char* name(RequantFormula formula) {
-  static constexpr const char* kNames[] = {"fp32 fma with magic constant",
+  static constexpr const char* kNames[] = {"fp32 fma of a shifted sum",
+                                           "fp32 fma with magic constant",
                                            "fp32 fma",
                                            "fp32 multiply",
                                            "fp64 fma with magic constant",
@@ -26,6 +28,38 @@ namespace {
 
 bool is_integer(double x) { return x == std::nearbyint(x); }
 
+/// bias * m has twice a float's bits, and what its float offset loses of them would move the thresholds. With m = M *
+/// 2^s a bias of e / M modulo 2^24 loses e * 2^s alone, so one is taken for some small e, near the middle of its range.
+/// Later attempts (c.shift) allow fewer e, of one sign.
+void fit_bias(RequantConstants& c) {
+  const auto middle = static_cast<int64_t>(kMagic32);
+  const int32_t zero = std::bit_cast<int32_t>(kMagic32);
+  const auto fit = [&](int64_t value) {
+    c.bias = static_cast<int32_t>(zero + (value - middle));
+    c.b32 = static_cast<float>(c.b64 - static_cast<double>(value) * static_cast<double>(c.m32));
+  };
+  fit(middle);
+  int exponent = 0;
+  auto factor = static_cast<uint32_t>(std::ldexp(std::frexp(c.m32, &exponent), 24));
+  if (factor == 0) return;
+  const int zeros = std::countr_zero(factor);
+  factor >>= zeros;
+  if (zeros >= 22) return;
+  const uint32_t modulus = uint32_t{1} << (24 - zeros);
+  uint32_t inverse = factor;
+  for (int i = 0; i < 5; ++i)
+    inverse *= 2 - factor * inverse;
+  const int64_t most = 64 >> (2 * std::abs(c.shift));
+  int64_t nearest = 0;
+  for (int64_t e = c.shift > 0 ? 0 : -most; e <= (c.shift < 0 ? 0 : most); ++e) {
+    const int64_t residue = static_cast<uint32_t>(e) * inverse & (modulus - 1);
+    const int64_t turns = (middle - residue + modulus / 2) / modulus;
+    const int64_t value = residue + turns * modulus;
+    if (std::abs(value - middle) < std::abs(nearest - middle)) nearest = value;
+  }
+  if (std::abs(nearest - middle) < int64_t{1} << 22) fit(nearest);
+}
+
 }  // namespace
 
 std::string unusable(RequantFormula formula, const Affine& line) {
@@ -36,8 +70,8 @@ std::string unusable(RequantFormula formula, const Affine& line) {
   const double limit = formula == RequantFormula::kF32Magic ? 0x1p21 : 0x1p29;
   if (std::fabs(line.offset) > limit) return "the offset is too large";
   if (std::fabs(line.slope) > 0x1p30) return "the multiplier is too large";
-  const bool f32 =
-      formula == RequantFormula::kF32Magic || formula == RequantFormula::kF32Fma || formula == RequantFormula::kF32Mul;
+  const bool f32 = formula == RequantFormula::kF32Shifted || formula == RequantFormula::kF32Magic ||
+                   formula == RequantFormula::kF32Fma || formula == RequantFormula::kF32Mul;
   if (f32 && line.slope != 0 && std::fabs(line.slope) < 0x1p-100) return "the multiplier is too small";
   if (formula == RequantFormula::kI64 && line.slope != 0 && std::fabs(line.slope) < 0x1p-31)
     return "the multiplier is too small";
@@ -48,6 +82,13 @@ RequantConstants nearest_constants(RequantFormula formula, const Affine& line, i
   RequantConstants c;
   c.lo = lo, c.hi = hi;
   switch (formula) {
+    case RequantFormula::kF32Shifted:
+      c.m32 = static_cast<float>(line.slope);
+      // A whole offset is added after the rounding, where it disturbs no tie.
+      c.zero_point = is_integer(line.offset) ? static_cast<int32_t>(line.offset) : 0;
+      c.b64 = line.offset - c.zero_point;
+      fit_bias(c);
+      break;
     case RequantFormula::kF32Magic:
       c.m32 = static_cast<float>(line.slope);
       c.b32 = kMagic32 + static_cast<float>(line.offset);
@@ -96,12 +137,20 @@ bool move_multiplier(RequantFormula formula, RequantConstants& c, int steps) {
   }
   const int64_t bits = int64_t{std::bit_cast<int32_t>(c.m32)} + steps;
   c.m32 = std::bit_cast<float>(static_cast<int32_t>(std::max<int64_t>(bits, 0)));
+  if (formula == RequantFormula::kF32Shifted && steps != 0) fit_bias(c);
   return bits >= 0 && std::isfinite(c.m32);
 }
 
-bool has_free_offset(RequantFormula formula) { return formula == RequantFormula::kF32Fma; }
+bool has_free_offset(RequantFormula formula) {
+  return formula == RequantFormula::kF32Fma || formula == RequantFormula::kF32Shifted;
+}
 
 void move_offset(RequantFormula formula, RequantConstants& c, int steps) {
+  if (formula == RequantFormula::kF32Shifted) {
+    c.shift = steps;
+    fit_bias(c);
+    return;
+  }
   if (formula != RequantFormula::kF32Fma) return;
   for (; steps > 0; --steps)
     c.b32 = std::nextafter(c.b32, INFINITY);

@@ -20,6 +20,21 @@ template <RequantFormula>
 struct Formula;
 
 template <>
+struct Formula<RequantFormula::kF32Shifted> {
+  static float sum(const RequantConstants& c, int64_t acc) {
+    return std::fma(std::bit_cast<float>(static_cast<int32_t>(c.bias + acc)), c.m32, c.b32);
+  }
+  static int64_t raw(const RequantConstants& c, int64_t acc) {
+    return static_cast<int64_t>(round_half_even(sum(c, acc))) + c.zero_point;
+  }
+  static bool inside(const RequantConstants& c, int64_t acc) {
+    const int64_t bits = c.bias + acc;
+    return bits >= std::bit_cast<int32_t>(0x1p23f) && bits < std::bit_cast<int32_t>(0x1p24f) &&
+           std::fabs(sum(c, acc)) <= 0x1p30f && std::abs(int64_t{c.zero_point}) <= int64_t{1} << 29;
+  }
+};
+
+template <>
 struct Formula<RequantFormula::kF32Magic> {
   static float sum(const RequantConstants& c, int64_t acc) { return std::fma(static_cast<float>(acc), c.m32, c.b32); }
   static int64_t raw(const RequantConstants& c, int64_t acc) {
@@ -87,6 +102,8 @@ inline bool takes_int32(RequantFormula formula) { return formula != RequantFormu
 template <class Use, class Result>
 Result dispatch(RequantFormula formula, Result otherwise, Use&& use) {
   switch (formula) {
+    case RequantFormula::kF32Shifted:
+      return use(Formula<RequantFormula::kF32Shifted>{});
     case RequantFormula::kF32Magic:
       return use(Formula<RequantFormula::kF32Magic>{});
     case RequantFormula::kF32Fma:

@@ -41,7 +41,8 @@ Result<NodeLowering> ContractionBuilder::build() {
   if (plan_.row_sums) define_row_sums();
   define_accumulator();
   if (plan_.requant) {
-    const RequantKernel requant(*plan_.requant, c_.out().type.type, name(), operands_, lowering_);
+    const bool joined = tile().lanes == 16 && tile().rows * tile().vectors > 1;
+    const RequantKernel requant(*plan_.requant, c_.out().type.type, name(), joined, operands_, lowering_);
     requant_key_ = requant.key();
     out_(variables()) = requant.apply(corrected(accumulator_(arguments()), 0), channel_index(0));
   } else {

@@ -72,8 +72,9 @@ class ContractionBuilder {
   Loops outer_loops(int64_t steps, const std::string& prefix) const;
 
   /// Element of the run at which a step starts; see ReductionPlan::start.
-  Halide::Expr step_start(const Halide::Expr& step) const {
+  Halide::Expr step_start(const Halide::Expr& step, const std::vector<Halide::Expr>& window) const {
     const int kr = reduction().kr;
+    if (reduction().overhang()) return Halide::min(window[0], 1) * i32(reduction().run - kr);
     if (reduction().exact()) return step * kr;
     return Halide::min(step * kr, i32(reduction().run - kr));
   }
@@ -84,6 +85,8 @@ class ContractionBuilder {
 
   Halide::Expr lhs_value(const Halide::Expr& position) const;
 
+  /// A stored element with its sign bit flipped.
+  Halide::Expr flipped(const Halide::Expr& element) const;
   void define_staged();
 
   /// 16 bytes of lhs for a position of the window, of which the reduction's step takes 4.
@@ -190,7 +193,7 @@ class ContractionBuilder {
 
   void schedule_interleaved(const Halide::Var& x);
 
-  bool stages_lhs() const { return plan_.flip_lhs || plan_.widen; }
+  bool stages_lhs() const { return (plan_.flip_lhs && !reduction().overhang()) || plan_.widen; }
   /// Chunks of channels that run inside of an iteration that may be shared out, on the same staged lhs.
   int64_t chunks_inside() const;
   /// lhs with its sign bits flipped or as words: the rows of a tile, or with a window all that a row of tiles reads.

@@ -86,7 +86,11 @@ void choose_operand_storage(ContractionPlan& plan) {
   // An instruction that multiplies pairs of 16-bit words takes bytes of any sign once they are widened: weights on
   // their way into registers, lhs once for all channels. Splitting bytes at every multiplication costs as much as it.
   plan.widen = plan.dot && target.dot.signs == DotSigns::kAny && target.dot.k == 2;
-  plan.dot = plan.dot && plan.reduction.run >= (plan.widen ? 2 : 4);
+  // Runs of two or three elements (a window over one channel) hang over; see ReductionPlan::overhang.
+  const ReductionPlan& r = plan.reduction;
+  const bool hangs = r.run >= 2 && plan.constant_rhs && r.blocks == 1 && !r.window.empty() && r.window[0].extent >= 2 &&
+                     r.window[0].lhs_stride >= 4 && info(plan.rhs_type).packed_bits >= 8;
+  plan.dot = plan.dot && (r.run >= (plan.widen ? 2 : 4) || (hangs && !plan.widen));
   plan.widen = plan.widen && plan.dot;
   // Pairs of bytes too where the sums of two products are what the instructions make (smull, sadalp): four cost half as
   // much again.
@@ -248,7 +252,13 @@ void choose_epilogue(ContractionPlan& plan, const ContractionAttrs& attrs, const
     if (!bounds.fits_int32()) return;
     request.reachable.push_back(bounds.reachable);
   }
+  request.shifted = c.target.lanes(32) == 16;
   plan.requant = choose_requantization(request, plan.requant_note);
+  if (!plan.requant || plan.requant->formula != RequantFormula::kF32Shifted) return;
+  plan.initial.resize(static_cast<size_t>(s.groups_n * s.n), 0);
+  for (size_t i = 0; i < plan.initial.size(); i++)
+    plan.initial[i] = static_cast<int32_t>(static_cast<uint32_t>(plan.initial[i]) +
+                                           static_cast<uint32_t>(plan.requant->channels[i].bias));
 }
 
 }  // namespace

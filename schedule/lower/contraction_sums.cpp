@@ -1,4 +1,6 @@
 // The accumulators of a contraction: what is multiplied, in which order, and the terms of the zero points.
+#include <algorithm>
+
 #include "schedule/halide_algebra.h"
 #include "schedule/lower/contraction_builder.h"
 
@@ -75,11 +77,17 @@ Expr ContractionBuilder::lhs_position(const Expr& e, const std::vector<Expr>& wi
 Expr ContractionBuilder::lhs_value(const Expr& position) const {
   if (stages_lhs()) return staged_(position);
   Expr value = lhs_(position);
+  if (plan_.flip_lhs) return flipped(value);
   if (plan_.float_sum) {
     value = to_float(load_value(plan_.lhs_type, value)).expr;
     return c_.has(kLhsZeroPoint) ? value - cast<float>(zero_point(kLhsZeroPoint)) : value;
   }
   return value;
+}
+
+Expr ContractionBuilder::flipped(const Expr& element) const {
+  const Expr byte = Halide::reinterpret(Halide::UInt(8), element) ^ cast<uint8_t>(128);
+  return plan_.lhs_offset > 0 ? byte : Halide::reinterpret(Halide::Int(8), byte);
 }
 
 void ContractionBuilder::define_staged() {
@@ -88,9 +96,7 @@ void ContractionBuilder::define_staged() {
     staged_(p) = cast<int16_t>(lhs_(p));
     return;
   }
-  const bool to_unsigned = plan_.lhs_offset > 0;
-  Expr byte = Halide::reinterpret(Halide::UInt(8), lhs_(p)) ^ cast<uint8_t>(128);
-  staged_(p) = to_unsigned ? byte : Halide::reinterpret(Halide::Int(8), byte);
+  staged_(p) = flipped(lhs_(p));
 }
 
 Expr ContractionBuilder::lane_value(const Expr& block) {
@@ -234,8 +240,11 @@ void ContractionBuilder::define_accumulator() {
   const Expr step = reduction().parts > 1 ? reduce_.s * reduction().parts + reduce_.part
                     : plan_.by_lane       ? reduce_.s * 4 + reduce_.lane
                                           : reduce_.s;
-  const Expr e = step_start(step) + reduce_.j;
-  Expr a = plan_.by_lane ? lane_value(block) : lhs_value(lhs_position(e, reduce_.window, block));
+  Expr position = lhs_position(step_start(step, reduce_.window), reduce_.window, block);
+  // Halide does not see that a step hangs over towards the inside only.
+  if (reduction().overhang())
+    position = Halide::unsafe_promise_clamped(position, 0, i32(std::max<int64_t>(0, shape().lhs_size - kr)));
+  Expr a = plan_.by_lane ? lane_value(block) : lhs_value(position + reduce_.j);
   Expr w;
   if (decodes_weights()) {
     // Decoded once a step into registers: q is channel * kr + j.

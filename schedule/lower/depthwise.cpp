@@ -54,12 +54,14 @@ Result<Expr> DepthwiseKernel::epilogue(const Expr& accumulator, double added_bou
 }
 
 Result<NodeLowering> DepthwiseKernel::finish(Func out, std::vector<KernelDim> dims, const std::string& row_loop,
-                                             int64_t row_extent, const std::string& form, const std::string& tile) {
+                                             int64_t row_extent, const std::string& form, const std::string& tile,
+                                             Halide::Internal::Stmt body) {
   const ValueType out_type = context.out().type.type;
   auto pipeline = std::make_shared<KernelPipeline>();
   pipeline->name = form + "_" + name(context.in(kLhs).type.type) + "_" + name(context.in(kRhs).type.type) + "_" + tile;
   pipeline->inputs = operands.inputs();
   pipeline->outputs = {{std::move(out), std::move(dims), storage_bytes(out_type)}};
+  pipeline->body = std::move(body);
   pipeline->row_loop = row_loop;
   pipeline->row_extent = row_loop.empty() ? 1 : i32(row_extent);
   LoweredCall call;

@@ -37,24 +37,13 @@ struct DotTile {
   int64_t width() const { return lanes * vectors; }
 };
 
-int64_t rows_needed(const Window& y, int64_t row_tile) {
-  return (row_tile - 1) * y.stride + (y.kernel - 1) * y.dilation + 1;
-}
-
 DotTile choose(const DepthwiseKernel& k) {
-  const Window& y = k.attrs.windows[0];
   DotTile t;
-  const int64_t out_rows = k.out_shape[1], out_columns = k.out_shape[2];
-  // Interleaving single rows of a dilated window would waste bytes: its taps are interleaved instead, for one result
-  // row.
-  if (y.dilation == 1 && y.stride == 1 && out_rows > 1) {
-    const int64_t groups = (y.kernel + 3) / 4;
-    t.row_tile = std::min<int64_t>(out_rows, 4 * groups - y.kernel + 1);
-    if (t.row_tile == 1 && out_rows >= 4) t.row_tile = 4;  // another group, shared by four rows
-    t.row_tile = std::min<int64_t>(t.row_tile, 4);
-  }
-  t.needed_rows = t.row_tile == 1 ? y.kernel : rows_needed(y, t.row_tile);
-  t.row_groups = (t.needed_rows + 3) / 4;
+  const int64_t out_columns = k.out_shape[2];
+  const DepthwiseRows rows = depthwise_rows(k);
+  t.row_tile = rows.tile;
+  t.needed_rows = rows.needed;
+  t.row_groups = rows.groups;
   t.lanes = k.context.target.lanes(32);
   while (t.lanes > k.n())
     t.lanes /= 2;
@@ -100,20 +89,17 @@ bool depthwise_dot_applies(const LoweringContext& c) {
 }
 
 Result<NodeLowering> lower_depthwise_dot(const LoweringContext& c) {
+  QL_ASSIGN(auto lanes, lower_depthwise_lanes(c));
+  if (lanes) return std::move(*lanes);
   DepthwiseKernel k(c);
   const DotTile t = choose(k);
   const Window wy = k.attrs.windows[0], wx = k.attrs.windows[1];
   const int64_t C = k.channels, out_rows = k.out_shape[1], out_columns = k.out_shape[2];
-  const Tensor& rhs = c.in(kRhs);
+  DepthwiseSums sums = depthwise_sums(k);
+  const auto choice = sums.choose(k);
+  const int64_t offset = sums.offset;
 
-  // Sign of the bytes of lhs that the dot instruction takes; interleaving flips them at no extra pass.
-  const ValueType lhs_type = c.in(kLhs).type.type;
-  int64_t offset = 0;
-  if (c.target.dot.signs == DotSigns::kU8S8 && is_signed(lhs_type)) offset = 128;
-  if (c.target.dot.signs == DotSigns::kEqual && info(lhs_type).max > 127) offset = -128;
-  const int64_t lhs_zp = (c.has(kLhsZeroPoint) ? c.in(kLhsZeroPoint).data->int_at(0) : 0) + offset;
-
-  // Weights [kx][group][row of the tile][channel][4], and where the accumulators start.
+  // Weights [kx][group][row of the tile][channel][4].
   const int64_t padded = (C + t.lanes - 1) / t.lanes * t.lanes;
   PackedConstant weights;
   weights.name = c.node.origin.name + ".weights";
@@ -121,20 +107,10 @@ Result<NodeLowering> lower_depthwise_dot(const LoweringContext& c) {
   weights.shape = {wx.kernel, t.row_groups, t.row_tile, padded, 4};
   weights.bytes.assign(static_cast<size_t>(element_count(weights.shape)), 0);
   weights.layout = "[kx][row/4][tile row][" + std::to_string(padded) + "][4 rows], zero where the window has no row";
-  std::vector<int32_t> start(static_cast<size_t>(C), 0);
-  RequantRequest request{&c, 1, C, {}, {}, std::vector<AccumulatorInterval>(static_cast<size_t>(C))};
-  const int64_t true_zp = lhs_zp - offset, x_lo = info(lhs_type).min - true_zp, x_hi = info(lhs_type).max - true_zp;
-  const HostTensor* rhs_zp = c.has(kRhsZeroPoint) ? c.in(kRhsZeroPoint).data.get() : nullptr;
   for (int64_t ch = 0; ch < C; ch++) {
-    const int64_t zp = rhs_zp == nullptr ? 0 : rhs_zp->int_at(rhs_zp->size() == 1 ? 0 : ch);
-    int64_t sum = 0;
     for (int64_t ky = 0; ky < wy.kernel; ky++) {
       for (int64_t kx = 0; kx < wx.kernel; kx++) {
-        const int64_t value = rhs.data->int_at((ky * wx.kernel + kx) * C + ch) - zp;
-        sum += value;
-        AccumulatorInterval& reach = request.reachable[static_cast<size_t>(ch)];
-        reach.lo += std::min(value * x_lo, value * x_hi);
-        reach.hi += std::max(value * x_lo, value * x_hi);
+        const int64_t value = depthwise_weight(k, ky, kx, ch);
         for (int64_t row = 0; row < t.row_tile; row++) {
           const int64_t r = ky + row;
           const int64_t at = (((kx * t.row_groups + r / 4) * t.row_tile + row) * padded + ch) * 4 + r % 4;
@@ -142,33 +118,13 @@ Result<NodeLowering> lower_depthwise_dot(const LoweringContext& c) {
         }
       }
     }
-    start[static_cast<size_t>(ch)] = static_cast<int32_t>(static_cast<uint32_t>(static_cast<uint64_t>(-lhs_zp * sum)));
-  }
-  std::vector<PointwiseStep> steps = k.attrs.steps;
-  double added = 0;
-  const bool scaled = c.has(kLhsScale) || c.has(kRhsScale);
-  if (!scaled && !steps.empty() && steps[0].op == "add" && steps[0].type == ValueType::kI32) {
-    const Tensor& bias = c.in(static_cast<size_t>(steps[0].operands[0]));
-    const int64_t size = bias.is_constant() ? bias.data->size() : 0;
-    if (bias.is_constant() && bias.type.type == ValueType::kI32 &&
-        (size == 1 || (size == C && bias.shape().back() == C))) {
-      for (int64_t ch = 0; ch < C; ch++) {
-        const int64_t b = bias.data->int_at(size == 1 ? 0 : ch);
-        auto& value = start[static_cast<size_t>(ch)];
-        value = static_cast<int32_t>(static_cast<uint32_t>(value) + static_cast<uint32_t>(b));
-        added = std::max(added, std::abs(static_cast<double>(b)));
-        request.reachable[static_cast<size_t>(ch)].lo += b;
-        request.reachable[static_cast<size_t>(ch)].hi += b;
-      }
-      steps.erase(steps.begin());
-    }
   }
   PackedConstant initial;
   initial.name = c.node.origin.name + ".initial";
   initial.type = ValueType::kI32;
   initial.shape = {C};
-  initial.bytes.resize(start.size() * 4);
-  std::memcpy(initial.bytes.data(), start.data(), initial.bytes.size());
+  initial.bytes.resize(sums.start.size() * 4);
+  std::memcpy(initial.bytes.data(), sums.start.data(), initial.bytes.size());
   initial.layout = "[c]";
 
   Halide::ImageParam lhs = k.operands.tensor(c.node.inputs[kLhs], "lhs");
@@ -216,22 +172,13 @@ Result<NodeLowering> lower_depthwise_dot(const LoweringContext& c) {
   sum(sum_at) += cast<int32_t>(cast<int16_t>(inter(inter_at))) * cast<int32_t>(cast<int16_t>(weight));
   const auto rows = i32(t.row_tile);
   const Expr total = sum(n, tiled ? y % rows : 0, x, tiled ? y / rows : Expr(y), i);
-  request.steps = steps;
-  const bool lhs_first = k.attrs.scale_order == ScaleOrder::kLhsFirst;
-  for (size_t slot : {lhs_first ? kLhsScale : kRhsScale, lhs_first ? kRhsScale : kLhsScale}) {
-    if (c.has(slot)) request.scales.push_back(slot);
-  }
-  const bool fits =
-      std::all_of(request.reachable.begin(), request.reachable.end(),
-                  [](const AccumulatorInterval& reach) { return reach.lo >= INT32_MIN && reach.hi <= INT32_MAX; });
-  const auto choice = fits ? choose_requantization(request, k.note) : std::nullopt;
   if (choice) {
-    const RequantKernel requant(*choice, c.out().type.type, c.node.origin.name, k.operands, k.lowering);
+    const RequantKernel requant(*choice, c.out().type.type, c.node.origin.name, t.lanes == 16, k.operands, k.lowering);
     k.epilogue_key = requant.key();
     out(n, x, y, i) = requant.apply(total, n);
   } else {
-    QL_ASSIGN(const Expr result, k.epilogue(total, added, steps, {i, y, x, n}));
-    k.epilogue_key = steps_key(steps);
+    QL_ASSIGN(const Expr result, k.epilogue(total, sums.added, sums.steps, {i, y, x, n}));
+    k.epilogue_key = steps_key(sums.steps);
     out(n, x, y, i) = result;
   }
 

@@ -235,6 +235,14 @@ std::optional<std::vector<double>> channel_constants(const Tensor& operand, int6
   return values;
 }
 
+std::optional<int32_t> RequantChoice::common_zero_point() const {
+  const int32_t first = channels[0].zero_point;
+  const bool same =
+      std::all_of(channels.begin(), channels.end(), [&](const RequantConstants& c) { return c.zero_point == first; });
+  const bool fits = first == 0 || (std::abs(first) <= 255 && largest <= 32000);
+  return same && fits ? std::optional<int32_t>(first) : std::nullopt;
+}
+
 std::optional<RequantChoice> choose_requantization(const RequantRequest& r, std::string& note) {
   note.clear();
   const ValueType out = r.context->out().type.type;
@@ -257,12 +265,18 @@ std::optional<RequantChoice> choose_requantization(const RequantRequest& r, std:
   options.block = 0;  // one kernel for all channels, so one formula
   options.formulas = {RequantFormula::kF32Magic, RequantFormula::kF32Fma, RequantFormula::kF32Mul,
                       RequantFormula::kF64Magic, RequantFormula::kF64Fma};
+  if (r.shifted) options.formulas.insert(options.formulas.begin(), RequantFormula::kF32Shifted);
   const RequantProof proof = chains.requantizations().empty()
                                  ? prove_requantization(chains.take(), r.reachable, options)
                                  : prove_requantization(chains.requantizations(), r.reachable, options);
   note = "requantize: " + proof.summary();
   if (!proof.uniform() || proof.blocks[0].formula == RequantFormula::kReference) return std::nullopt;
   RequantChoice choice{proof.blocks[0].formula, proof.channels, proof.channels[0].lo, proof.channels[0].hi};
+  for (size_t c = 0; c < choice.channels.size(); c++) {
+    const AccumulatorInterval& reach = r.reachable[c];
+    const auto far = static_cast<double>(std::max(std::abs(reach.lo), std::abs(reach.hi)));
+    choice.largest = std::max(choice.largest, far * std::fabs(static_cast<double>(choice.channels[c].m32)));
+  }
   for (const RequantConstants& c : choice.channels) {
     if (c.lo != choice.lo || c.hi != choice.hi) return std::nullopt;
   }

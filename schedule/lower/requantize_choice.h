@@ -16,6 +16,10 @@ struct RequantChoice {
   RequantFormula formula = RequantFormula::kReference;
   std::vector<RequantConstants> channels;  ///< [slice][n]
   int32_t lo = 0, hi = 0;
+  double largest = 0;  ///< magnitude of a reachable result before zero point and limits, of kF32Mul and kF32Shifted
+
+  /// The zero point that is added after rounding, where all channels have the same small one and 16 bits hold the sum.
+  std::optional<int32_t> common_zero_point() const;
 };
 
 struct RequantRequest {
@@ -24,6 +28,7 @@ struct RequantRequest {
   std::vector<PointwiseStep> steps;  ///< what is left after the accumulator
   std::vector<size_t> scales;        ///< slots that are multiplied first, in order
   std::vector<AccumulatorInterval> reachable;  ///< one a channel
+  bool shifted = false;                        ///< the kernel can start its sums at RequantConstants::bias
 };
 
 /// The choice, or nothing where the steps stay as stated; `note` says why, for the report.

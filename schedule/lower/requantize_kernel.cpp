@@ -4,6 +4,7 @@
 #include <cstring>
 
 #include "schedule/halide_algebra.h"
+#include "schedule/lane_calls.h"
 
 namespace qlathe {
 
@@ -43,9 +44,9 @@ RequantKernel::Constants RequantKernel::bind(ValueType type, const std::string& 
   return {operands.constant(constant, index, what), uniform, true};
 }
 
-RequantKernel::RequantKernel(const RequantChoice& choice, ValueType out_type, const std::string& node,
+RequantKernel::RequantKernel(const RequantChoice& choice, ValueType out_type, const std::string& node, bool joined,
                              FlatOperands& operands, NodeLowering& lowering)
-    : choice_(choice), out_type_(out_type), node_(node) {
+    : choice_(choice), out_type_(out_type), node_(node), joined_(joined && !is_f64(choice.formula)) {
   const RequantFormula f = choice.formula;
   if (is_f64(f)) {
     multiplier_ = bind<double>(
@@ -56,14 +57,15 @@ RequantKernel::RequantKernel(const RequantChoice& choice, ValueType out_type, co
   }
   multiplier_ = bind<float>(
       ValueType::kF32, "multiplier", [](auto& c) { return c.m32; }, operands, lowering);
-  if (f == RequantFormula::kF32Mul) {
-    const bool zero = std::all_of(choice.channels.begin(), choice.channels.end(),
-                                  [](const RequantConstants& c) { return c.zero_point == 0; });
-    if (!zero) {
+  if (f == RequantFormula::kF32Mul || f == RequantFormula::kF32Shifted) {
+    const std::optional<int32_t> common = choice.common_zero_point();
+    if (common && (joined_ || *common == 0)) {
+      zero_ = *common;
+    } else {
       zero_point_ = bind<int32_t>(
           ValueType::kI32, "zero_point", [](auto& c) { return c.zero_point; }, operands, lowering);
     }
-    return;
+    if (f == RequantFormula::kF32Mul) return;
   }
   addend_ = bind<float>(
       ValueType::kF32, "addend", [](auto& c) { return c.b32; }, operands, lowering);
@@ -83,7 +85,30 @@ Expr RequantKernel::low_byte(const Expr& x, float lo, float hi, const Expr& shif
   return cast<uint8_t>(Halide::reinterpret<uint32_t>(t));
 }
 
+/// To int32 first, which packs saturate four vectors at a time.
+Expr RequantKernel::saturated(const Expr& accumulator, const Expr& channel) const {
+  const bool shifted = choice_.formula == RequantFormula::kF32Shifted;
+  const Expr x = shifted ? Halide::reinterpret<float>(accumulator) : cast<float>(accumulator);
+  const Expr m = load(multiplier_, channel);
+  Expr whole;
+  if (choice_.formula == RequantFormula::kF32Magic) {
+    whole = Halide::reinterpret<int32_t>(fma(x, m, load(addend_, channel))) - 0x4B400000;
+  } else if (shifted || choice_.formula == RequantFormula::kF32Fma) {
+    whole = cast<int32_t>(Halide::round(fma(x, m, load(addend_, channel))));
+  } else {
+    whole = cast<int32_t>(Halide::round(x * m));
+  }
+  if (zero_point_.present) whole = whole + load(zero_point_, channel);
+  const Halide::Type byte = is_signed(out_type_) ? Halide::Int(8) : Halide::UInt(8);
+  Expr value = saturated_call(byte, whole, zero_);
+  const int64_t least = is_signed(out_type_) ? -128 : 0;
+  if (choice_.lo > least) value = Halide::max(value, Halide::Internal::make_const(byte, choice_.lo));
+  if (choice_.hi < least + 255) value = Halide::min(value, Halide::Internal::make_const(byte, choice_.hi));
+  return value;
+}
+
 Expr RequantKernel::apply(const Expr& accumulator, const Expr& channel) const {
+  if (joined_) return saturated(accumulator, channel);
   constexpr float kMagic = 12582912.0f;  // 1.5 * 2^23
   const Expr m = load(multiplier_, channel);
   const auto lo = static_cast<float>(choice_.lo), hi = static_cast<float>(choice_.hi);
@@ -96,8 +121,11 @@ Expr RequantKernel::apply(const Expr& accumulator, const Expr& channel) const {
     case RequantFormula::kF32Fma:
       byte = low_byte(fma(cast<float>(accumulator), m, load(addend_, channel)), lo, hi, magic);
       break;
+    case RequantFormula::kF32Shifted:
     case RequantFormula::kF32Mul: {
-      const Expr product = cast<float>(accumulator) * m;
+      const Expr product = choice_.formula == RequantFormula::kF32Mul
+                               ? cast<float>(accumulator) * m
+                               : fma(Halide::reinterpret<float>(accumulator), m, load(addend_, channel));
       if (!zero_point_.present) {
         byte = low_byte(product, lo, hi, magic);
       } else {
@@ -125,8 +153,8 @@ Expr RequantKernel::apply(const Expr& accumulator, const Expr& channel) const {
 }
 
 std::string RequantKernel::key() const {
-  std::string key = std::string("requant ") + name(choice_.formula) + "," + std::to_string(choice_.lo) + "," +
-                    std::to_string(choice_.hi);
+  std::string key = std::string(joined_ ? "requant joined " : "requant ") + name(choice_.formula) + "," +
+                    std::to_string(choice_.lo) + "," + std::to_string(choice_.hi);
   for (const Constants* c : {&multiplier_, &addend_, &zero_point_})
     key += c->present ? c->uniform ? "u" : "c" : "-";
   return key;

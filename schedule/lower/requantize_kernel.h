@@ -10,8 +10,10 @@ namespace qlathe {
 /// A choice with its constants bound to kernel parameters.
 class RequantKernel {
  public:
-  RequantKernel(const RequantChoice& choice, ValueType out_type, const std::string& node, FlatOperands& operands,
-                NodeLowering& lowering);
+  /// `joined`: results come in vectors of 16 int32, several of which are narrowed at once
+  /// (codegen/halide/merge_narrowing_stores.cpp).
+  RequantKernel(const RequantChoice& choice, ValueType out_type, const std::string& node, bool joined,
+                FlatOperands& operands, NodeLowering& lowering);
 
   /// The stored result for an int32 accumulator; `channel` indexes [slice][n].
   Halide::Expr apply(const Halide::Expr& accumulator, const Halide::Expr& channel) const;
@@ -28,11 +30,14 @@ class RequantKernel {
   Constants bind(ValueType type, const std::string& what, Get&& get, FlatOperands& operands, NodeLowering& lowering);
   static Halide::Expr load(const Constants& constants, const Halide::Expr& channel);
 
+  Halide::Expr saturated(const Halide::Expr& accumulator, const Halide::Expr& channel) const;
   Halide::Expr low_byte(const Halide::Expr& x, float lo, float hi, const Halide::Expr& shift) const;
 
   const RequantChoice& choice_;
   ValueType out_type_;
   std::string node_;
+  bool joined_;
+  int32_t zero_ = 0;  ///< a zero point that is part of the code
   Constants multiplier_, addend_, zero_point_;
 };
 

@@ -70,8 +70,8 @@ PackedWeights pack_weights(const HostTensor& rhs, const ContractionShape& shape,
         const int64_t zp = zero_points != nullptr ? (*zero_points)[static_cast<size_t>(zp_index)] : 0;
         for (int64_t s = 0; s < plan.steps(); s++) {
           for (int64_t j = 0; j < plan.kr; j++) {
-            const int64_t e = plan.start(s) + j;
-            if (e < s * plan.kr) continue;  // counted by the step before
+            const int64_t e = plan.start(s, p) + j;
+            if (e < s * plan.kr || e >= plan.run) continue;  // counted by the step before, or no element
             const int64_t source = (slice * shape.n + n) * shape.reduction + flat_index(plan, p, e);
             const int64_t at =
                 ((((slice * tile.chunks + chunk) * positions + p) * steps + s / plan.parts) * channels + in_chunk) *

@@ -22,8 +22,14 @@ struct ReductionPlan {
   int64_t steps() const { return (run + kr - 1) / kr; }
   int64_t packed_steps() const { return (steps() + parts - 1) / parts; }
   int64_t positions() const;  ///< of the window
-  /// First element of step s.
-  int64_t start(int64_t s) const { return s * kr + kr <= run ? s * kr : run - kr; }
+  /// A run shorter than a step hangs over: at the first position of the outermost window axis it begins the step, at
+  /// the others it ends it, so that nothing beyond the operand is read.
+  bool overhang() const { return run < kr && !window.empty(); }
+  /// First element of step s at window position p (row-major).
+  int64_t start(int64_t s, int64_t p) const {
+    if (overhang() && p < positions() / window[0].extent) return 0;
+    return s * kr + kr <= run ? s * kr : run - kr;
+  }
   bool exact() const { return run % kr == 0 && steps() % parts == 0; }
 };
 

@@ -7,7 +7,8 @@ namespace qlathe {
 namespace {
 
 TileCosts costs_of(const Target& target) {
-  if (target.dot.name == "vpdpbusd") return {.multiply = 0.5, .load = 0.5, .latency = 5};
+  if (target.dot.name == "vpdpbusd")
+    return {.multiply = 0.5, .load = 0.5, .latency = 5, .finish = 2.5, .comfortable = 20};
   // A multiplication of words and its addition, on three ports.
   if (target.dot.name == "vpmaddwd") return {.multiply = 0.67, .load = 0.5, .latency = 3, .operand = 0.5};
   if (target.vector_bits == 256) return {.multiply = 1.5, .load = 0.5, .latency = 6, .operand = 1.5};
@@ -90,7 +91,8 @@ ContractionTile choose_tile(const TileRequest& request) {
         // Weights that miss the first cache are waited for: with panels of 64 KB 512x512x512 stayed at 57-73 % of the
         // peak.
         const double work = multiply + decode * cost.multiply + (cost.shared ? load : 0);
-        const double step = std::max({work, load, cost.latency}) + l2 + (streams ? 2 : 0);
+        double step = std::max({work, load, cost.latency}) + l2 + (streams ? 2 : 0);
+        if (held > cost.comfortable) step *= 1.03;
         const double tile = step * static_cast<double>(request.steps) + held * cost.finish + 12;
         const double cycles = tile * static_cast<double>(n_tiles * ceil_div(request.rows, rows));
         if (cycles < best_cycles * 0.999) {

@@ -30,6 +30,7 @@ struct TileCosts {
   double operand = 0;     ///< extra work on each weight vector before it is used (decoding, splitting)
   double finish = 5;      ///< epilogue of one vector
   bool shared = false;    ///< loads take the place of multiplications (small cores issue two instructions a cycle)
+  int comfortable = 64;   ///< accumulators beyond which operands wait for registers (measured: 6x4 3 % behind 4x4)
   int64_t l1_bytes = 32768;
   double l2_load = 1.5;  ///< one weight vector that comes from the second level
 };

@@ -50,6 +50,7 @@ TestKernels contraction_kernels(Width width);
 TestKernels elementwise_kernels(Width width);
 TestKernels float_kernels(Width width);
 TestKernels movement_kernels(Width width);
+TestKernels lane_kernels(Width width);
 TestKernels all_kernels(Width width);
 
 }  // namespace qlathe::testing

@@ -241,7 +241,7 @@ TestKernels movement_kernels(Width width) {
 
 TestKernels all_kernels(Width width) {
   TestKernels all;
-  for (auto* list : {&contraction_kernels, &elementwise_kernels, &float_kernels, &movement_kernels}) {
+  for (auto* list : {&contraction_kernels, &elementwise_kernels, &float_kernels, &movement_kernels, &lane_kernels}) {
     TestKernels part = list(width);
     all.insert(all.end(), part.begin(), part.end());
   }

@@ -45,4 +45,23 @@ inline void check_cases(const std::vector<ContractionSpec>& specs, NodeCase (*ma
   }
 }
 
+/// Bias, scale per channel, zero point, bytes: as a quantized network states it.
+inline ContractionSpec to_bytes(ContractionSpec s, ValueType out, float scale, double zero_point,
+                                int64_t channels = 0) {
+  if (channels == 0) channels = s.n;
+  HostTensor bias(ValueType::kI32, {channels}), factor(ValueType::kF32, {channels});
+  for (int64_t i = 0; i < channels; i++) {
+    bias.set_int(i, 37 * i - 300);
+    factor.as<float>()[static_cast<size_t>(i)] = scale * (1.0f + 0.013f * static_cast<float>(i));
+  }
+  s.extra = {bias, factor, HostTensor::scalar(static_cast<float>(zero_point))};
+  s.steps = {{.op = "add", .type = ValueType::kI32, .operands = {kContractionExtra}},
+             {.op = "cast", .type = ValueType::kF32},
+             {.op = "mul", .type = ValueType::kF32, .operands = {kContractionExtra + 1}},
+             {.op = "add", .type = ValueType::kF32, .operands = {kContractionExtra + 2}},
+             {.op = "cast", .type = out}};
+  s.label += std::string(" to ") + name(out);
+  return s;
+}
+
 }  // namespace qlathe::testing

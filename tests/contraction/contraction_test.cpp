@@ -10,6 +10,7 @@ namespace qlathe::testing {
 namespace {
 
 using Operand = ContractionSpec::Operand;
+using V = ValueType;
 
 void check(const std::vector<ContractionSpec>& specs, const char* target) {
   check_cases(specs, make_contraction, target);
@@ -93,7 +94,6 @@ TEST_P(ContractionOn, BatchesOfBothOperands) {
 
 TEST_P(ContractionOn, IntegerTypesAndZeroPoints) {
   std::vector<ContractionSpec> specs;
-  using V = ValueType;
   for (V lhs : {V::kI8, V::kU8, V::kI4, V::kU4})
     for (V rhs : {V::kI8, V::kU8, V::kI4, V::kU4, V::kI2, V::kI3, V::kU2})
       for (Operand zp : {Operand::kAbsent, Operand::kOne, Operand::kPerChannel}) {
@@ -117,7 +117,6 @@ TEST_P(ContractionOn, IntegerTypesAndZeroPoints) {
 
 TEST_P(ContractionOn, ScalesPerRowChannelAndBlock) {
   std::vector<ContractionSpec> specs;
-  using V = ValueType;
   for (ScaleOrder order : {ScaleOrder::kLhsFirst, ScaleOrder::kRhsFirst}) {
     ContractionSpec s = dense(6, 64, 36);
     s.lhs_type = V::kI8;
@@ -153,7 +152,6 @@ TEST_P(ContractionOn, ScalesPerRowChannelAndBlock) {
 
 TEST_P(ContractionOn, BlocksWithIntegerMultipliers) {
   std::vector<ContractionSpec> specs;
-  using V = ValueType;
   for (const V lhs : {V::kI8, V::kU8}) {
     for (const V rhs : {V::kI4, V::kI2, V::kI8}) {
       for (const V accumulator : {V::kI32, V::kI64}) {
@@ -216,7 +214,6 @@ TEST_P(ContractionOn, BlocksWithIntegerMultipliers) {
 
 TEST_P(ContractionOn, OneRowThatStreamsThroughItsWeights) {
   std::vector<ContractionSpec> specs;
-  using V = ValueType;
   // Panels of one line a step, several of them at once: some of all chunks, all chunks, a number that divides nothing.
   for (const auto& [rhs, k, n] : {std::tuple(V::kI8, 1024, 1024), std::tuple(V::kI8, 4096, 256),
                                   std::tuple(V::kI4, 2048, 1024), std::tuple(V::kI8, 1030, 1000)}) {
@@ -261,7 +258,6 @@ TEST_P(ContractionOn, OneRowThatStreamsThroughItsWeights) {
 
 TEST_P(ContractionOn, FloatSumsInOrder) {
   std::vector<ContractionSpec> specs;
-  using V = ValueType;
   for (V lhs : {V::kF32, V::kBF16, V::kF16, V::kI8})
     for (V rhs : {V::kF32, V::kBF16, V::kI8, V::kI4, V::kU4, V::kNF4, V::kF4E2M1, V::kF8E4M3, V::kF8E5M2}) {
       ContractionSpec s = dense(5, 23, 20);
@@ -326,27 +322,8 @@ TEST_P(ContractionOn, WideActivations) {
   check(specs, GetParam());
 }
 
-/// Bias, scale per channel, zero point, bytes: as a quantized network states it.
-ContractionSpec to_bytes(ContractionSpec s, ValueType out, float scale, double zero_point) {
-  const int64_t channels = s.n;
-  HostTensor bias(ValueType::kI32, {channels}), factor(ValueType::kF32, {channels});
-  for (int64_t i = 0; i < channels; i++) {
-    bias.set_int(i, 37 * i - 300);
-    factor.as<float>()[static_cast<size_t>(i)] = scale * (1.0f + 0.013f * static_cast<float>(i));
-  }
-  s.extra = {bias, factor, HostTensor::scalar(static_cast<float>(zero_point))};
-  s.steps = {{.op = "add", .type = ValueType::kI32, .operands = {kContractionExtra}},
-             {.op = "cast", .type = ValueType::kF32},
-             {.op = "mul", .type = ValueType::kF32, .operands = {kContractionExtra + 1}},
-             {.op = "add", .type = ValueType::kF32, .operands = {kContractionExtra + 2}},
-             {.op = "cast", .type = out}};
-  s.label += std::string(" to ") + name(out);
-  return s;
-}
-
 TEST_P(ContractionOn, EpiloguesToBytes) {
   std::vector<ContractionSpec> specs;
-  using V = ValueType;
   specs.push_back(to_bytes(dense(9, 40, 36), V::kU8, 0.003f, 100));
   specs.push_back(to_bytes(dense(9, 40, 36), V::kI8, 0.003f, -3));
   specs.push_back(to_bytes(conv2d(8, 8, 7, 24, {3, 1, 1}, {3, 1, 1}), V::kU4, 0.0005f, 2));
@@ -379,6 +356,37 @@ TEST(ContractionTile, OneRowOfFloatsReadsItsWeightsInFourStreams) {
   EXPECT_EQ(choose_tile(request).streams, 1) << "more rows work on a weight for longer than it takes to come";
 }
 
+TEST_P(ContractionOn, BytesOfEveryTile) {
+  // Vectors are narrowed four at a time, across channels and across rows.
+  std::vector<ContractionSpec> specs;
+  for (int64_t n : {16, 24, 32, 48, 64, 80, 96, 160})
+    for (int64_t m : {1, 3, 6, 11}) {
+      if ((m + n / 8) % 2 != 0) continue;
+      specs.push_back(to_bytes(dense(m, 20, n), n % 32 == 0 ? V::kU8 : V::kI8, 0.01f, n % 48 == 0 ? 0 : 7));
+      if (m != 6) continue;
+      specs.back().steps.insert(specs.back().steps.end() - 1, {.op = "clamp", .type = V::kF32, .lo = 9, .hi = 100});
+    }
+  specs.push_back(to_bytes(conv2d(12, 13, 8, 32, {3, 1, 1}, {3, 1, 1}), V::kU8, 0.004f, 3));
+  check(specs, GetParam());
+}
+
+TEST_P(ContractionOn, WindowsOverOneOrTwoChannels) {
+  std::vector<ContractionSpec> specs;
+  for (V lhs : {V::kU8, V::kI8}) {
+    specs.push_back(to_bytes(conv2d(9, 11, 1, 8, {3, 1, 1}, {3, 1, 1}), V::kU8, 0.01f, 0));
+    specs.push_back(conv2d(9, 11, 1, 16, {2, 1, 1}, {3, 1, 1}));
+    specs.push_back(conv2d(7, 9, 1, 20, {3, 2, 1}, {3, 2, 1}));
+    specs.push_back(conv2d(7, 9, 1, 16, {3, 1, 2}, {2, 1, 1}));
+    specs.push_back(conv2d(7, 9, 2, 16, {3, 1, 1}, {3, 1, 2}));
+    specs.push_back(conv2d(7, 4, 2, 16, {2, 1, 1}, {1, 1, 1}));
+    for (size_t i = specs.size() - 6; i < specs.size(); i++) {
+      specs[i].lhs_type = lhs;
+      specs[i].lhs_zero_point = i % 2 == 0 ? Operand::kOne : Operand::kAbsent;
+    }
+  }
+  check(specs, GetParam());
+}
+
 TEST(ContractionPlan, AConstantEpilogueBecomesOneProvenFormula) {
   const NodeCase node_case = make_contraction(to_bytes(dense(9, 40, 36), ValueType::kU8, 0.003f, 0), 3);
   const LoweringContext context{node_case.graph, node_case.graph.nodes.back(),
@@ -392,7 +400,6 @@ TEST(ContractionPlan, AConstantEpilogueBecomesOneProvenFormula) {
 
 TEST_P(ContractionOn, TwoRunTimeOperands) {
   std::vector<ContractionSpec> specs;
-  using V = ValueType;
   const auto add = [&](ContractionSpec s, const std::string& label) {
     s.constant_rhs = false;
     s.label = "run-time rhs, " + label;

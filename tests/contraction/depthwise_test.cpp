@@ -78,6 +78,39 @@ TEST_P(DepthwiseOn, TypesZeroPointsAndScales) {
   check(specs, GetParam());
 }
 
+/// Registers of 64 bytes: parts of a column, a column, several columns.
+TEST_P(DepthwiseOn, BytesInAndOut) {
+  std::vector<ContractionSpec> specs;
+  const Window three{3, 1, 1}, five{5, 1, 1};
+  const auto add = [&](ContractionSpec s, V out, float scale, double zero_point) {
+    const int64_t channels = s.k * s.n;
+    specs.push_back(to_bytes(s, out, scale, zero_point, channels));
+  };
+  add(depthwise(12, 14, 64, 1, three, three), V::kU8, 0.01f, 0);
+  add(depthwise(12, 14, 96, 1, three, three), V::kU8, 0.01f, 3);
+  add(depthwise(9, 19, 96, 1, three, three), V::kI8, 0.01f, -4);
+  add(depthwise(7, 10, 32, 1, three, three), V::kU8, 0.01f, 0);
+  add(depthwise(7, 10, 48, 1, three, three), V::kI8, 0.01f, 0);
+  add(depthwise(8, 6, 16, 1, three, three), V::kU8, 0.01f, 9);
+  add(depthwise(8, 9, 160, 1, three, three), V::kU8, 0.01f, 0);
+  add(depthwise(10, 12, 240, 1, five, five), V::kU8, 0.003f, 0);
+  add(depthwise(11, 11, 112, 1, {7, 1, 1}, {7, 1, 1}), V::kI8, 0.003f, 1);
+  add(depthwise(11, 13, 96, 1, {3, 2, 1}, {3, 2, 1}), V::kU8, 0.01f, 0);
+  add(depthwise(11, 13, 64, 1, {3, 1, 2}, {3, 1, 2}), V::kI8, 0.01f, 0);
+  add(depthwise(9, 70, 96, 1, three, three), V::kU8, 0.01f, 0);
+  add(depthwise(9, 140, 64, 1, {4, 1, 1}, {2, 1, 1}), V::kU8, 0.01f, 0);
+  specs.back().steps.insert(specs.back().steps.end() - 1, {.op = "clamp", .type = V::kF32, .lo = 5, .hi = 77});
+  add(depthwise(8, 10, 64, 1, three, three), V::kU8, 0.01f, 0);
+  specs.back().images = 3;
+  add(depthwise(9, 10, 96, 1, three, three), V::kI8, 0.01f, 0);
+  specs.back().images = 2;
+  for (size_t i = 0; i < specs.size(); i += 3) {
+    specs[i].lhs_type = V::kI8;
+    specs[i].lhs_zero_point = Operand::kOne;
+  }
+  check(specs, GetParam());
+}
+
 INSTANTIATE_TEST_SUITE_P(Targets, DepthwiseOn, ::testing::Values("x86-64-avx512vnni", "x86-64-avx2", "generic"),
                          [](const auto& param) {
                            std::string text = param.param;
