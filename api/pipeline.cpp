@@ -8,6 +8,7 @@
 #include "frontend/formats/arrays/array_file.h"
 #include "frontend/formats/byte_source.h"
 #include "frontend/formats/graph_file.h"
+#include "frontend/formats/onnx/export.h"
 #include "frontend/formats/onnx/onnx.h"
 #include "frontend/ir/suggest.h"
 #include "frontend/numerics/convert.h"
@@ -259,6 +260,12 @@ Result<QuantizedModel> quantize_model(const SourceModel& model, const QuantizeIn
                            "' takes no op");
   }
   return out;
+}
+
+Result<std::string> export_model(const Graph& graph, int opset) {
+  // Weights stay quantized: constants are not folded.
+  QL_ASSIGN(const Graph alive, run_passes(graph, {"remove_dead"}));
+  return export_onnx(alive, opset);
 }
 
 Result<Graph> canonical_graph(Graph graph, const PassObserver& observer) {

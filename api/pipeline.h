@@ -70,6 +70,9 @@ Result<CalibrationBatches> read_batches(const Graph& graph, const std::string& p
 Result<QuantizedModel> quantize_model(const SourceModel& model, const QuantizeInputs& inputs, Executor& executor,
                                       const StageProgress& progress = nullptr);
 
+/// The bytes of an ONNX model of opset 13 or 21 (frontend/formats/onnx/export.h).
+Result<std::string> export_model(const Graph& graph, int opset);
+
 /// Passes to the form that is lowered.
 Result<Graph> canonical_graph(Graph graph, const PassObserver& observer = {});
 

@@ -24,8 +24,9 @@ std::string overview(const std::vector<Command>& commands) {
 }
 
 int run(const std::vector<std::string>& words) {
-  const std::vector<Command> commands = {compile_command(),  inspect_command(), rules_command(), calibrate_command(),
-                                         quantize_command(), run_command(),     bench_command(), targets_command()};
+  const std::vector<Command> commands = {compile_command(),   inspect_command(),  rules_command(),
+                                         calibrate_command(), quantize_command(), export_command(),
+                                         run_command(),       bench_command(),    targets_command()};
   if (words.empty()) {
     std::fputs(overview(commands).c_str(), stderr);
     return kUsage;

@@ -9,6 +9,7 @@ Command inspect_command();
 Command rules_command();
 Command calibrate_command();
 Command quantize_command();
+Command export_command();
 Command run_command();
 Command bench_command();
 Command targets_command();

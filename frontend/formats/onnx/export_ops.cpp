@@ -22,9 +22,18 @@ std::vector<int64_t> iota(size_t n) {
 
 const Shape& shape_of(OnnxExporter& e, TensorId id) { return e.graph[id].shape(); }
 
-/// The operands of a product as real numbers, and the type of what their product is before the steps.
+/// The operands of a product, as real numbers or (a sum of integers without scales) as they are with their zero points.
 struct Product {
   std::string lhs, rhs;
+  bool integer = false;
+  std::vector<std::string> zero_points;
+
+  std::vector<std::string> inputs(std::string a, std::string b) const {
+    std::vector<std::string> out = {std::move(a), std::move(b)};
+    out.insert(out.end(), zero_points.begin(), zero_points.end());
+    return out;
+  }
+  ValueType type() const { return integer ? ValueType::kI32 : ValueType::kF32; }
 };
 
 Product operands(OnnxExporter& e, const Node& node, ValueType accumulator) {
@@ -41,7 +50,27 @@ Product operands(OnnxExporter& e, const Node& node, ValueType accumulator) {
     return e.dequantize(e.name(id), e.graph[id].shape(), slot(scale), slot(zero));
   };
   if (accumulator == ValueType::kI64) e.unsupported("accumulator", "int64 has no ONNX form");
-  return {real(kLhs, kLhsZeroPoint, kLhsScale), real(kRhs, kRhsZeroPoint, kRhsScale)};
+  const auto is_byte = [&](TensorId id) {
+    return is_integer(e.graph[id].type.type) && info(e.graph[id].type.type).bits <= 8;
+  };
+  if (!slot(kLhsScale).valid() && !slot(kRhsScale).valid() && is_byte(slot(kLhs)) && is_byte(slot(kRhs))) {
+    Product p{e.name(slot(kLhs)), e.name(slot(kRhs)), true, {}};
+    for (const size_t i : {kLhsZeroPoint, kRhsZeroPoint}) {
+      const ValueType own = e.graph[slot(i == kLhsZeroPoint ? kLhs : kRhs)].type.type;
+      if (!slot(i).valid()) {
+        HostTensor none(is_signed(own) ? ValueType::kI8 : ValueType::kU8, {});
+        p.zero_points.push_back(e.constant("zero", none));
+        continue;
+      }
+      if (element_count(e.graph[slot(i)].shape()) != 1)
+        e.unsupported("zero_point", "per channel has no form without scales");
+      std::string zero = e.parameter(slot(i), -1);
+      if (e.graph[slot(i)].type.type != own) zero = e.cast(zero, own);
+      p.zero_points.push_back(zero);
+    }
+    return p;
+  }
+  return {real(kLhs, kLhsZeroPoint, kLhsScale), real(kRhs, kRhsZeroPoint, kRhsScale), false, {}};
 }
 
 Names conv(OnnxExporter& e, const Node& node) {
@@ -60,11 +89,11 @@ Names conv(OnnxExporter& e, const Node& node) {
   for (size_t d = 0; d + 2 < rank; d++)
     kernel_first.push_back(static_cast<int64_t>(d));
   pads.insert(pads.end(), attrs.pad_hi.begin(), attrs.pad_hi.end());
-  const std::string y = e.add("Conv", {e.channels_first(p.lhs, rank), e.transpose(p.rhs, kernel_first)},
-                              {{"strides", attrs.strides}, {"dilations", attrs.kernel_dilation}, {"pads", pads}},
-                              {{"group", attrs.groups}});
+  const std::string y = e.add(
+      p.integer ? "ConvInteger" : "Conv", p.inputs(e.channels_first(p.lhs, rank), e.transpose(p.rhs, kernel_first)),
+      {{"strides", attrs.strides}, {"dilations", attrs.kernel_dilation}, {"pads", pads}}, {{"group", attrs.groups}});
   const Shape& out = shape_of(e, node.outputs[0]);
-  return {e.steps(e.channels_last(y, rank), ValueType::kF32, out, attrs.steps)};
+  return {e.steps(e.channels_last(y, rank), p.type(), out, attrs.steps)};
 }
 
 /// Batch, free and contracted axes by letters: an Einsum; the common case is a MatMul.
@@ -77,7 +106,9 @@ Names dot_general(OnnxExporter& e, const Node& node) {
                      attrs.lhs_contracting == std::vector<int64_t>{static_cast<int64_t>(l) - 1} &&
                      attrs.rhs_contracting == std::vector<int64_t>{0};
   if (plain) {
-    y = e.add("MatMul", {p.lhs, p.rhs});
+    y = e.add(p.integer ? "MatMulInteger" : "MatMul", p.inputs(p.lhs, p.rhs));
+  } else if (p.integer) {
+    e.unsupported("axes", "an integer product of these axes has no form without scales");
   } else {
     if (l + r > 26) e.unsupported("axes", "are too many for an equation");
     std::string a(l, ' '), b(r, ' '), batch, lhs_free, rhs_free;
@@ -102,7 +133,7 @@ Names dot_general(OnnxExporter& e, const Node& node) {
     attribute->set_type(onnx::AttributeProto::STRING);
     attribute->set_s(a + "," + b + "->" + out);
   }
-  return {e.steps(y, ValueType::kF32, shape_of(e, node.outputs[0]), attrs.steps)};
+  return {e.steps(y, p.type(), shape_of(e, node.outputs[0]), attrs.steps)};
 }
 
 Names pointwise(OnnxExporter& e, const Node& node) {
