@@ -79,7 +79,8 @@ const std::string kInt8 = " --rules $E/perceptron/int8.json --calibration $E/per
 
 TEST_F(Cli, GoldenHelpTexts) {
   const fs::path goldens = fs::path(QLATHE_SOURCE_DIR) / "tests/cli/goldens";
-  for (const char* command : {"", "compile", "inspect", "rules", "calibrate", "quantize", "run", "bench", "targets"}) {
+  for (const char* command :
+       {"", "compile", "inspect", "rules", "calibrate", "quantize", "export", "run", "bench", "targets"}) {
     const Ran ran = run(std::string(command) + " --help");
     EXPECT_EQ(ran.code, 0) << command;
     EXPECT_EQ(ran.err, "") << command;
@@ -90,6 +91,21 @@ TEST_F(Cli, GoldenHelpTexts) {
     }
     EXPECT_EQ(ran.out, read_text(golden)) << golden;
   }
+}
+
+TEST_F(Cli, AnExportedModelIsReadAgainAndCompared) {
+  const Ran written = run("export " + kPerceptron + kInt8 + "-o p.onnx");
+  ASSERT_EQ(written.code, 0) << written.err;
+  const Ran layers = run("inspect p.onnx");
+  EXPECT_EQ(layers.code, 0) << layers.err;
+  EXPECT_NE(layers.out.find("int8 8x16"), std::string::npos) << layers.out;
+  expect_error("export " + kPerceptron + " -o p.onnx --opset 12", 1, {"13 and 21"});
+  expect_error("export " + kPerceptron, 2, {"-o is missing"});
+  expect_error("inspect p.onnx --shape q=1x2", 1, {"q", "is no input"});
+  expect_error("compile p.onnx --require-integer -o out --shape 7", 1, {"NAME=SHAPE"});
+  const Ran compared = run("quantize " + kPerceptron + kInt8 + "--compare $E/perceptron/calibration.npz");
+  EXPECT_EQ(compared.code, 0) << compared.err;
+  EXPECT_NE(compared.out.find("SQNR dB"), std::string::npos) << compared.out;
 }
 
 TEST_F(Cli, WrongUseExitsWithTwoAndSuggests) {
