@@ -60,9 +60,14 @@ class MergeNarrowingStores : public IRMutator {
       wide.push_back(simplify(substitute(place, s.wide)));
       base.push_back(simplify(substitute(place, s.base)));
     }
-    if (places.size() == 1) return substitute(places[0], Stmt(s.store));
-    while (wide.size() < 4)
-      wide.push_back(wide.back());
+    if (places.size() < 4) {
+      // One narrowing of operands that repeat makes LLVM 21 combine its shuffles into wrong ones (an assertion at
+      // best).
+      std::vector<Stmt> alone;
+      for (const Place& place : places)
+        alone.push_back(substitute(place, Stmt(s.store)));
+      return Block::make(alone);
+    }
     const Halide::Type byte = s.store->value.type().element_of(), all = byte.with_lanes(64);
     Expr value = narrow_call(byte, wide, s.z);
     for (const auto& [kind, limit] : s.limits) {

@@ -79,15 +79,22 @@ std::optional<LaneTile> choose(const DepthwiseKernel& k) {
   return t;
 }
 
-Expr load(Type type, const std::string& name, const Expr& index) {
-  return Load::make(type, name, type.is_scalar() ? index : Ramp::make(index, 1, type.lanes()), Halide::Buffer<>(),
-                    Halide::Parameter(), const_true(type.lanes()), ModulusRemainder());
+/// A tensor that the caller may place anywhere, as inputs and results of a model: without this its pointer would be
+/// taken for one that is aligned to whole registers.
+Halide::Parameter anywhere(Type type, const std::string& name) {
+  Halide::Parameter parameter(type.element_of(), true, 1, name);
+  parameter.set_host_alignment(type.element_of().bytes());
+  return parameter;
 }
 
-Stmt store(const std::string& name, const Expr& value, const Expr& index) {
+Expr load(Type type, const std::string& name, const Expr& index, const Halide::Parameter& parameter = {}) {
+  return Load::make(type, name, type.is_scalar() ? index : Ramp::make(index, 1, type.lanes()), Halide::Buffer<>(),
+                    parameter, const_true(type.lanes()), ModulusRemainder());
+}
+
+Stmt store(const std::string& name, const Expr& value, const Expr& index, const Halide::Parameter& parameter = {}) {
   const int lanes = value.type().lanes();
-  return Store::make(name, value, Ramp::make(index, 1, lanes), Halide::Parameter(), const_true(lanes),
-                     ModulusRemainder());
+  return Store::make(name, value, Ramp::make(index, 1, lanes), parameter, const_true(lanes), ModulusRemainder());
 }
 
 template <class Body>
@@ -219,7 +226,8 @@ Stmt LaneKernel::interleave(const Expr& image, const Expr& row_tile, const Expr&
         const int64_t in_tile = std::min(group * 4 + i, r.needed - 1);
         Expr row = row_tile * i32(r.tile * k_.attrs.windows[0].stride) + i32(in_tile * r.step);
         if (k_.out_shape[1] % r.tile != 0) row = Halide::min(row, i32(image_rows - 1));
-        Expr value = load(byte, lhs_, image * i32(k_.lhs_strides[0]) + row * i32(k_.lhs_strides[1]) + source);
+        Expr value = load(byte, lhs_, image * i32(k_.lhs_strides[0]) + row * i32(k_.lhs_strides[1]) + source,
+                          anywhere(byte, lhs_));
         if (sums_.offset != 0)
           value = Halide::reinterpret(Halide::UInt(8, i32(kRegister)), value) ^
                   make_const(Halide::UInt(8, i32(kRegister)), 128);
@@ -349,9 +357,11 @@ Stmt LaneKernel::tiles(const Expr& image, const Expr& row_tile, const Expr& stri
                 load(Halide::Int(32, i32(kLanes)), "r", (row * i32(t_.columns) + x) * i32(kLanes) + i32(quad * size)));
           }
           const Expr channel = t_.flat_rows() ? phase * i32(kRegister) : first_channel(phase);
+          const Expr value = packed(quads);
           return store(
-              out_, packed(quads),
-              (image * i32(out_rows) + y) * i32(out_columns * C) + (strip + x0 + x) * i32(t_.period * C) + channel);
+              out_, value,
+              (image * i32(out_rows) + y) * i32(out_columns * C) + (strip + x0 + x) * i32(t_.period * C) + channel,
+              anywhere(value.type(), out_));
         });
         return out_rows % r.tile == 0 ? columns : IfThenElse::make(y < i32(out_rows), columns);
       });

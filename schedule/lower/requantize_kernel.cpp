@@ -154,7 +154,7 @@ Expr RequantKernel::apply(const Expr& accumulator, const Expr& channel) const {
 
 std::string RequantKernel::key() const {
   std::string key = std::string(joined_ ? "requant joined " : "requant ") + name(choice_.formula) + "," +
-                    std::to_string(choice_.lo) + "," + std::to_string(choice_.hi);
+                    std::to_string(choice_.lo) + "," + std::to_string(choice_.hi) + "+" + std::to_string(zero_) + ",";
   for (const Constants* c : {&multiplier_, &addend_, &zero_point_})
     key += c->present ? c->uniform ? "u" : "c" : "-";
   return key;

@@ -10,6 +10,8 @@
 #include "api/qlathe_c.h"
 #include "codegen/native/jit_executor.h"
 #include "frontend/formats/arrays/array_file.h"
+#include "frontend/ops/contraction.h"
+#include "frontend/ops/pointwise.h"
 #include "frontend/reference/reference_executor.h"
 #include "tests/support/compare.h"
 #include "tests/support/random_tensor.h"
@@ -120,6 +122,51 @@ TEST_F(ModelTest, WeightOnlyTypesEqualTheReference) {
     expect_reference("mlp.json", std::string(R"([{"weight_qtype": ")") + type + R"(", "tile_size": 8}])");
   }
   expect_reference("mlp.json", R"([{"module_path": "linear2", "weight_qtype": "mxfp4", "tile_size": 32}])");
+}
+
+TEST_F(ModelTest, LayersThatDifferInOneConstantOfTheirCodeAreNotOneKernel) {
+  // Equal shapes, types and formulas; zero points and limits differ from layer to layer.
+  testing::Random random(7);
+  for (const bool depthwise : {false, true}) {
+    Graph graph;
+    const TensorId x = graph.add_input("x", {ValueType::kU8, {1, 9, 9, 64}});
+    const TensorId w = graph.add_constant(
+        "w", testing::random_tensor(random, ValueType::kI8, depthwise ? Shape{3, 3, 1, 64} : Shape{1, 1, 64, 64}));
+    const TensorId scale = graph.add_constant("s", HostTensor::scalar(0.0004f)),
+                   one = graph.add_constant("one", HostTensor::scalar(1));
+    auto conv = std::make_shared<ConvAttrs>();
+    conv->strides = conv->kernel_dilation = conv->input_dilation = {1, 1};
+    conv->pad_lo = conv->pad_hi = {0, 0};
+    conv->groups = depthwise ? 64 : 1;
+    conv->accumulator = ValueType::kI32;
+    for (const int zero : {0, 128, 7}) {
+      for (const double hi : {255.0, 200.0}) {
+        const std::string suffix = std::to_string(zero) + "_" + std::to_string(static_cast<int>(hi));
+        HostTensor zero_point(ValueType::kU8, {});
+        zero_point.set_int(0, zero);
+        const TensorId z = graph.add_constant("z" + suffix, zero_point);
+        const auto sum = graph.add("conv", {x, w}, conv, {.name = "c" + suffix});
+        auto steps = std::make_shared<PointwiseAttrs>();
+        steps->steps = {
+            {.op = "cast"},
+            {.op = "mul", .operands = {1}},
+            {.op = "quantize", .type = ValueType::kU8, .operands = {2, 3}, .hi = hi, .zero_point_after = true}};
+        const auto y = graph.add("pointwise", {*sum, scale, one, z}, steps, {.name = "y" + suffix});
+        ASSERT_TRUE(y.ok()) << y.status().text();
+        graph.outputs.push_back(*y);
+      }
+    }
+    CompileOptions options;
+    options.cache_folder = path("objects");
+    const auto model = Model::compile(graph, options);
+    ASSERT_TRUE(model.ok()) << model.status().text();
+    const std::vector<HostTensor> inputs = {testing::random_tensor(random, ValueType::kU8, {1, 9, 9, 64})};
+    const auto expected = run_reference(graph, inputs);
+    ASSERT_TRUE(expected.ok()) << expected.status().text();
+    const auto actual = (*model)->instance()->run(inputs);
+    ASSERT_TRUE(actual.ok()) << actual.status().text();
+    EXPECT_TRUE(testing::same_bits(*actual, *expected)) << (depthwise ? "depthwise" : "dense");
+  }
 }
 
 TEST_F(ModelTest, AModelFromTheCacheGivesTheSameBits) {
