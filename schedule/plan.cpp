@@ -1,14 +1,12 @@
 #include <algorithm>
-#include <atomic>
 #include <map>
 #include <optional>
 #include <set>
-#include <system_error>
-#include <thread>
 
 #include "frontend/ops/pointwise.h"
 #include "schedule/kernel.h"
 #include "schedule/memory/arena.h"
+#include "schedule/parallel.h"
 #include "schedule/program.h"
 
 namespace qlathe {
@@ -122,30 +120,15 @@ class Planner {
 
   Status lower_nodes(int threads) {
     std::vector<std::optional<Result<NodeLowering>>> lowered(graph_.nodes.size());
-    std::atomic<size_t> next{0};
-    const auto work = [&] {
-      for (size_t i = next++; i < lowered.size(); i = next++) {
-        const Node& node = graph_.nodes[i];
-        if (is_view(node) || is_empty(node)) continue;
-        // An exception that leaves a thread would end the process.
-        try {
-          lowered[i] = lower(node);
-        } catch (const std::exception& error) {
-          lowered[i] = Result<NodeLowering>(Status::internal(error.what()));
-        }
-      }
-    };
-    std::vector<std::thread> others;
-    for (int t = 1; t < std::min<int>(threads, static_cast<int>(lowered.size())); t++) {
+    for_each_index(lowered.size(), threads, [&](size_t i) {
+      const Node& node = graph_.nodes[i];
+      if (is_view(node) || is_empty(node)) return;
       try {
-        others.emplace_back(work);
-      } catch (const std::system_error&) {
-        break;  // no more threads: those that there are do the work
+        lowered[i] = lower(node);
+      } catch (const std::exception& error) {
+        lowered[i] = Result<NodeLowering>(Status::internal(error.what()));
       }
-    }
-    work();
-    for (std::thread& other : others)
-      other.join();
+    });
     Status problems;
     for (size_t i = 0; i < lowered.size(); i++) {
       if (!lowered[i]) continue;

@@ -40,15 +40,7 @@ class FoldQdq {
   Result<Graph> run() {
     for (const Node& node : graph_.nodes)
       QL_RETURN_IF_ERROR(visit(node));
-    for (TensorId id : graph_.outputs)
-      QL_RETURN_IF_ERROR(materialize(id));
-    for (const State& state : graph_.states)
-      QL_RETURN_IF_ERROR(materialize(state.next));
-    for (const Tensor& tensor : graph_.tensors) {
-      if (!tensor.quantization) continue;
-      QL_RETURN_IF_ERROR(materialize(tensor.quantization->scale));
-      QL_RETURN_IF_ERROR(materialize(tensor.quantization->zero_point));
-    }
+    QL_RETURN_IF_ERROR(for_each_result(graph_, [&](TensorId id) { return materialize(id); }));
     return rebuild_.finish();
   }
 

@@ -35,4 +35,20 @@ class Rebuild {
   std::vector<TensorId> named_after_;  // by new tensor: the old one whose quantization it has
 };
 
+/// f(id), a Status, for every tensor that the graph must still have after a rebuild: outputs, next states, and what
+/// quantizations name.
+template <class F>
+Status for_each_result(const Graph& graph, F&& f) {
+  for (TensorId id : graph.outputs)
+    QL_RETURN_IF_ERROR(f(id));
+  for (const State& state : graph.states)
+    QL_RETURN_IF_ERROR(f(state.next));
+  for (const Tensor& tensor : graph.tensors) {
+    if (!tensor.quantization) continue;
+    QL_RETURN_IF_ERROR(f(tensor.quantization->scale));
+    QL_RETURN_IF_ERROR(f(tensor.quantization->zero_point));
+  }
+  return {};
+}
+
 }  // namespace qlathe

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "frontend/ir/live_nodes.h"
 #include "frontend/ir/suggest.h"
 #include "frontend/ops/contraction.h"
 
@@ -102,24 +103,11 @@ Result<QuantizedGraph> Quantizer::run() {
 
 void Quantizer::remove_dead_nodes() {
   Graph& graph = out_.graph;
-  std::vector<bool> needed(graph.tensors.size(), false);
-  const auto need = [&](TensorId id) {
-    if (id.valid()) needed[static_cast<size_t>(id.index)] = true;
-  };
-  for (TensorId id : graph.outputs)
-    need(id);
-  for (const State& state : graph.states)
-    need(state.next);
+  const std::vector<bool> live = live_nodes(graph);
   std::vector<Node> kept;
-  for (auto node = graph.nodes.rbegin(); node != graph.nodes.rend(); ++node) {
-    const bool alive = std::any_of(node->outputs.begin(), node->outputs.end(),
-                                   [&](TensorId id) { return needed[static_cast<size_t>(id.index)]; });
-    if (!alive) continue;
-    for (TensorId input : node->inputs)
-      need(input);
-    kept.push_back(std::move(*node));
+  for (size_t n = 0; n < live.size(); n++) {
+    if (live[n]) kept.push_back(std::move(graph.nodes[n]));
   }
-  std::reverse(kept.begin(), kept.end());
   graph.nodes = std::move(kept);
 }
 
