@@ -12,7 +12,6 @@ namespace qlathe {
 namespace {
 
 constexpr int64_t kOldestOpset = 7;
-constexpr size_t kMaxFoldedBytes = size_t{4} << 30;
 constexpr int kMaxDepth = 16;
 
 bool is_default_domain(const std::string& domain) { return domain.empty() || domain == "ai.onnx"; }
@@ -49,14 +48,9 @@ std::string rule_op(const std::string& op) {
 }  // namespace
 
 OnnxImporter::OnnxImporter(const std::string& path, const onnx::ModelProto& model, const OnnxOptions& options)
-    : tensors(path), path_(path), model_(model), options_(options) {
+    : ImportGraph(path), tensors(path), model_(model), options_(options) {
   for (const auto& set : model.opset_import())
     opsets_[is_default_domain(set.domain()) ? "" : set.domain()] = set.version();
-}
-
-void OnnxImporter::note(Diagnostic::Kind kind, const std::string& node, const std::string& field, std::string message,
-                        std::string remedy) {
-  problems.add({kind, {path_, node, field}, std::move(message), std::move(remedy)});
 }
 
 std::optional<TensorId> OnnxImporter::find(const std::string& name) const {
@@ -70,49 +64,11 @@ void OnnxImporter::define(const std::string& name, TensorId tensor) {
   if (!name.empty()) scopes_.back()[name] = tensor;
 }
 
-TensorId OnnxImporter::add_constant(const std::string& name, HostTensor data) {
-  return graph.add_constant(name.empty() ? "constant" : name, std::move(data));
-}
-
-Result<TensorId> OnnxImporter::fold(const std::string& op, const std::vector<TensorId>& operands,
-                                    const std::shared_ptr<const OpAttrs>& attrs, const Origin& origin) {
-  Node node{op, operands, {}, attrs, origin};
-  QL_ASSIGN(const auto types, infer_types(graph, node));
-  const OpDef* def = OpRegistry::find(op);
-  QL_CHECK(types.size() == 1 && def != nullptr && def->evaluate, op);
-  const size_t bytes =
-      static_cast<size_t>(element_count(types[0].shape)) * static_cast<size_t>(storage_bytes(types[0].type));
-  if (folded_bytes_ + bytes > kMaxFoldedBytes) {
-    return Status::user({path_, origin.name, ""},
-                        "makes constants of more than " + std::to_string(kMaxFoldedBytes >> 30) + " GiB",
-                        "the file is damaged, or no model for an embedded compiler");
-  }
-  HostTensor out(types[0].type, types[0].shape);
-  EvalContext context{node, {}, {&out}};
-  for (TensorId id : operands)
-    context.inputs.push_back(id.valid() ? graph[id].data.get() : nullptr);
-  def->evaluate(context);
-  folded_bytes_ += bytes;
-  return add_constant(origin.name, std::move(out));
-}
-
-Result<TensorId> OnnxImporter::add(const std::string& op, std::vector<TensorId> operands,
-                                   std::shared_ptr<const OpAttrs> attrs, const Origin& origin, bool folds) {
-  const bool constant = folds && std::all_of(operands.begin(), operands.end(),
-                                             [&](TensorId id) { return !id.valid() || graph[id].is_constant(); });
-  if (constant) return fold(op, operands, attrs, origin);
-  if (graph.nodes.size() >= kMaxNodes) {
-    return Status::user({path_, origin.name, ""}, "makes the graph larger than " + std::to_string(kMaxNodes) + " nodes",
-                        "the file is damaged, or no model for an embedded compiler");
-  }
-  return graph.add(op, std::move(operands), std::move(attrs), origin);
-}
-
 void OnnxImporter::read_initializers(const onnx::GraphProto& body) {
   for (const auto& proto : body.initializer()) {
     auto tensor = tensors.read(proto);
     if (!tensor.ok()) {
-      problems.merge(tensor.status().at({path_, proto.name(), "initializer"}));
+      problems.merge(tensor.status().at({path(), proto.name(), "initializer"}));
       define(proto.name(), kNone);
       continue;
     }
@@ -195,7 +151,7 @@ void OnnxImporter::read_inputs() {
     if (!shape) continue;
     if (const Status status = check_shape(*shape); !status.ok()) {
       Status copy = status;
-      problems.merge(copy.at({path_, input.name(), "shape"}));
+      problems.merge(copy.at({path(), input.name(), "shape"}));
       continue;
     }
     define(input.name(), graph.add_input(input.name(), {*type, *shape}));
@@ -265,7 +221,7 @@ void OnnxImporter::read_node(const onnx::NodeProto& proto, const std::string& pl
     }
     for (size_t i = 0; i < node.results.size() && i < static_cast<size_t>(proto.output_size()); i++)
       define(proto.output(static_cast<int>(i)), node.results[i]);
-  } catch (const OnnxProblem&) {
+  } catch (const ImportProblem&) {
     // Noted; what depends on the node stays undefined.
   }
 }
@@ -322,7 +278,7 @@ std::vector<TensorId> OnnxImporter::read_body(const onnx::GraphProto& body, cons
   if (++depth_ > kMaxDepth) {
     note(Diagnostic::Kind::kUser, where, "", "subgraphs are nested too deeply", "");
     --depth_;
-    throw OnnxProblem{};
+    throw ImportProblem{};
   }
   scopes_.emplace_back();
   read_initializers(body);
@@ -351,29 +307,8 @@ void OnnxImporter::read_outputs() {
     note(Diagnostic::Kind::kUser, "", "output", "the model has no outputs", "export it again");
     return;
   }
-  for (auto& [name, id] : outputs) {
-    // Every output is a tensor of its own, computed by a node, with the name that the file gives it.
-    const bool taken = std::find(graph.outputs.begin(), graph.outputs.end(), id) != graph.outputs.end();
-    if (taken || graph.producer(id) < 0) {
-      auto copy = graph.add("pointwise", {id}, std::make_shared<PointwiseAttrs>(), Origin{name, "", "", path_});
-      if (!copy.ok()) {
-        problems.merge(copy.status());
-        return;
-      }
-      id = *copy;
-    }
-    if (graph[id].name != name) {
-      if (const TensorId other = graph.find(name); other.valid()) {
-        // A helper tensor had taken the name: it gets another.
-        std::string inner = name + ".inner";
-        for (int i = 1; graph.find(inner).valid(); i++)
-          inner = name + ".inner" + std::to_string(i);
-        graph.rename(other, inner);
-      }
-      graph.rename(id, name);
-    }
-    graph.outputs.push_back(id);
-  }
+  for (auto& [name, id] : outputs)
+    problems.merge(add_output(name, id));
 }
 
 Result<Graph> OnnxImporter::run() {
@@ -381,7 +316,7 @@ Result<Graph> OnnxImporter::run() {
   const auto version = opsets_.find("");
   if (version != opsets_.end() && version->second < kOldestOpset) {
     return Status::unsupported(
-        {path_, "", "opset_import"}, "opset " + std::to_string(version->second) + " is not supported",
+        {path(), "", "opset_import"}, "opset " + std::to_string(version->second) + " is not supported",
         "convert the model to opset " + std::to_string(kOldestOpset) + " or later with onnx.version_converter");
   }
   if (model_.functions_size() > 0) {
@@ -391,7 +326,7 @@ Result<Graph> OnnxImporter::run() {
   scopes_.emplace_back();
   read_initializers(model_.graph());
   read_inputs();
-  read_nodes(model_.graph(), std::filesystem::path(path_).filename().string());
+  read_nodes(model_.graph(), std::filesystem::path(path()).filename().string());
   read_outputs();
   if (!problems.ok()) return problems;
   return std::move(graph);

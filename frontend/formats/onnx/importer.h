@@ -14,29 +14,18 @@ class ModelProto;
 namespace qlathe {
 
 /// The graph under construction and the names that its nodes refer to.
-class OnnxImporter {
+class OnnxImporter : public ImportGraph {
  public:
   OnnxImporter(const std::string& path, const onnx::ModelProto& model, const OnnxOptions& options);
   Result<Graph> run();
 
-  Graph graph;
-  Status problems;
   OnnxTensors tensors;
 
   /// The tensor of that name, kNone where a problem kept it from being made; nothing where there is no such name.
   std::optional<TensorId> find(const std::string& name) const;
   void define(const std::string& name, TensorId tensor);
-  void note(Diagnostic::Kind kind, const std::string& node, const std::string& field, std::string message,
-            std::string remedy);
   /// Reads the nodes of a (sub)graph in a scope of its own and gives its outputs.
   std::vector<TensorId> read_body(const onnx::GraphProto& body, const std::string& where);
-  /// Adds a node, or a constant where all operands are constants and `folds` allows it.
-  Result<TensorId> add(const std::string& op, std::vector<TensorId> operands, std::shared_ptr<const OpAttrs> attrs,
-                       const Origin& origin, bool folds = true);
-  TensorId add_constant(const std::string& name, HostTensor data);
-
-  /// Hostile files could make many nodes of few bytes.
-  static constexpr size_t kMaxNodes = 400000;
 
  private:
   using Scope = std::map<std::string, TensorId>;
@@ -47,16 +36,12 @@ class OnnxImporter {
   void read_nodes(const onnx::GraphProto& body, const std::string& where);
   void read_node(const onnx::NodeProto& proto, const std::string& place);
   void read_outputs();
-  Result<TensorId> fold(const std::string& op, const std::vector<TensorId>& operands,
-                        const std::shared_ptr<const OpAttrs>& attrs, const Origin& origin);
 
-  const std::string path_;
   const onnx::ModelProto& model_;
   const OnnxOptions& options_;
   std::map<std::string, int64_t> opsets_;  // version by domain; "" is ai.onnx
   std::vector<Scope> scopes_;
   std::map<std::string, int> place_counts_;
-  size_t folded_bytes_ = 0;
   int depth_ = 0;
 };
 
