@@ -122,15 +122,15 @@ class FoldAffine {
 
   /// Plain float products whose weights are constant and end in the result's channels.
   bool foldable_product(const Node& node, int64_t channels) const {
-    if (node.inputs.size() != 2) return false;
+    if ((node.op != "conv" && node.op != "dot_general") || node.inputs.size() != 2) return false;
     const Tensor& weights = graph_[node.inputs[kRhs]];
-    if (!weights.is_constant() || weights.type.type != ValueType::kF32 || weights.shape().back() != channels)
+    if (!weights.is_constant() || weights.shape().empty() || weights.type.type != ValueType::kF32 ||
+        weights.shape().back() != channels)
       return false;
     if (node.op == "conv") {
       const auto& attrs = node.as<ConvAttrs>();
       return attrs.steps.empty() && attrs.accumulator == ValueType::kF32;
     }
-    if (node.op != "dot_general") return false;
     const auto& attrs = node.as<DotGeneralAttrs>();
     const auto last = static_cast<int64_t>(weights.shape().size()) - 1;
     const bool used = std::count(attrs.rhs_contracting.begin(), attrs.rhs_contracting.end(), last) > 0;

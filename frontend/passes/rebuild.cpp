@@ -1,5 +1,9 @@
 #include "frontend/passes/rebuild.h"
 
+#include <algorithm>
+
+#include "frontend/ops/pointwise.h"
+
 namespace qlathe {
 
 Rebuild::Rebuild(const Graph& from) : from_(from), map_(from.tensors.size()) {
@@ -59,9 +63,28 @@ Status Rebuild::copy(const Node& node) {
   return {};
 }
 
+void Rebuild::add_output(TensorId old) {
+  TensorId now = map(old);
+  const std::string& name = from_[old].name;
+  if (to[now].name != name) {
+    const auto named = [&](TensorId other) { return map(other) == now && from_[other].name == to[now].name; };
+    const bool given = std::any_of(from_.inputs.begin(), from_.inputs.end(), named) ||
+                       std::any_of(from_.outputs.begin(), from_.outputs.end(), named) ||
+                       std::any_of(from_.states.begin(), from_.states.end(),
+                                   [&](const State& state) { return map(state.current) == now; });
+    if (given) {
+      const auto copied = to.add("pointwise", {now}, std::make_shared<PointwiseAttrs>(), {.name = name});
+      QL_CHECK(copied.ok(), copied.status().text());
+      now = *copied;
+    }
+    rename(now, name);
+  }
+  to.outputs.push_back(now);
+}
+
 Graph Rebuild::finish() {
   for (TensorId id : from_.outputs)
-    to.outputs.push_back(map(id));
+    add_output(id);
   for (const State& state : from_.states)
     to.states.push_back({map(state.current), map(state.next), state.initial});
   // Quantizations describe; they keep no computation alive, but constants come along.

@@ -24,10 +24,12 @@ class Rebuild {
   void alias(TensorId old, TensorId now) { map_[static_cast<size_t>(old.index)] = now; }
   /// The same node in the new graph.
   Status copy(const Node& node);
-  /// Maps outputs, states and quantizations.
+  /// Maps outputs, states and quantizations. Outputs keep their names: one that became an input, or another output, is
+  /// copied.
   Graph finish();
 
  private:
+  void add_output(TensorId old);
   void rename(TensorId now, const std::string& name);
 
   const Graph& from_;

@@ -227,6 +227,34 @@ TEST(ImportPasses, ABatchNormalizationMovesIntoTheConvolutionBeforeIt) {
   EXPECT_EQ(count_steps(r.after, "add"), 1) << "one bias in place of two";
 }
 
+TEST(ImportPasses, FactorsOfOneNumberInARowAreNoProduct) {
+  ModelBuilder b;
+  b.input("x", {2, 3}).floats("a", {}, {2}).floats("b", {}, {3}).output("y");
+  b.node("Mul", {"x", "a"}, {"m"});
+  b.node("Mul", {"m", "b"}, {"y"});
+  const BeforeAndAfter r = import(b);
+  ASSERT_EQ(r.actual.size(), 1u);
+  EXPECT_TRUE(testing::same_bits(r.actual[0], r.expected[0]));
+}
+
+TEST(ImportPasses, OutputsThatBecomeInputsOrOthersKeepTheirNames) {
+  ModelBuilder b;
+  b.input("q", {2, 3}, onnx::TensorProto::INT8).floats("s", {}, {0.5f}).bytes("z", {}, {1}, true);
+  b.output("again").output("once").output("twice");
+  b.node("DequantizeLinear", {"q", "s", "z"}, {"d"});
+  b.node("QuantizeLinear", {"d", "s", "z"}, {"again"});
+  b.node("Relu", {"d"}, {"r"});
+  b.node("QuantizeLinear", {"r", "s", "z"}, {"once"});
+  b.node("DequantizeLinear", {"once", "s", "z"}, {"e"});
+  b.node("QuantizeLinear", {"e", "s", "z"}, {"twice"});
+  const BeforeAndAfter r = import(b);
+  ASSERT_EQ(r.actual.size(), 3u);
+  for (size_t i = 0; i < 3; i++) {
+    EXPECT_EQ(r.after[r.after.outputs[i]].name, r.before[r.before.outputs[i]].name);
+    EXPECT_TRUE(testing::same_bits(r.actual[i], r.expected[i]));
+  }
+}
+
 TEST(ImportPasses, AConvolutionThatIsReadTwiceKeepsItsWeights) {
   ModelBuilder b;
   b.input("x", {1, 2, 4, 4}).floats("w", {2, 2, 1, 1}, {1, 2, 3, 4}).floats("one", {2}, {1, 3}).output("y");
