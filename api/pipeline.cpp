@@ -5,6 +5,7 @@
 #include <cmath>
 #include <cstring>
 
+#include "api/file_kind.h"
 #include "frontend/formats/arrays/array_file.h"
 #include "frontend/formats/byte_source.h"
 #include "frontend/formats/graph_file.h"
@@ -19,14 +20,14 @@ namespace {
 
 /// The first bytes of a file, to tell its format.
 Result<std::string> read_beginning(const std::string& path) {
-  constexpr const char* kRemedy = "give a model: a spec (.json), an ONNX model (.onnx) or a graph (.qir)";
-  if (path.empty()) return Status::user({}, "the model's file name is empty", kRemedy);
+  const std::string remedy = std::string("give ") + kModelFormats;
+  if (path.empty()) return Status::user({}, "the model's file name is empty", remedy);
   const auto source = open_file(path);
   if (!source.ok()) {
     // With the remedy that a model's reader gives; open_file knows only about files.
-    return Status::user({path, "", ""}, source.status().diagnostics().front().message, kRemedy);
+    return Status::user({path, "", ""}, source.status().diagnostics().front().message, remedy);
   }
-  if ((*source)->size() == 0) return Status::user({path, "", ""}, "the file is empty", kRemedy);
+  if ((*source)->size() == 0) return Status::user({path, "", ""}, "the file is empty", remedy);
   std::string text(std::min<uint64_t>((*source)->size(), 4096), '\0');
   QL_RETURN_IF_ERROR((*source)->read(0, text.data(), text.size()));
   return text;
@@ -110,7 +111,8 @@ Result<SourceModel> read_model(const std::string& path, const ModelBindings& bin
     model.graph = model.spec->graph;
     return model;
   }
-  if (!beginning.starts_with("qlathe_graph") && looks_like_onnx(path)) {
+  const bool is_graph = begins_graph_text(beginning);
+  if (!is_graph && looks_like_onnx(path)) {
     OnnxOptions options;
     options.shapes = bindings.shapes;
     options.dimensions = bindings.dimensions;
@@ -118,9 +120,9 @@ Result<SourceModel> read_model(const std::string& path, const ModelBindings& bin
     QL_ASSIGN(model.graph, run_passes(std::move(imported), import_passes()));
     return model;
   }
-  if (beginning.find('\0') != std::string::npos) {
-    return Status::user({path, "", ""}, "the file is not a model of a known format",
-                        "give a spec (.json), an ONNX model (.onnx) or a graph in text form (.qir)");
+  if (!is_graph) {
+    return Status::user({path, "", ""}, "the file is not a model of a known format: it is " + file_kind(beginning),
+                        std::string("give ") + kModelFormats);
   }
   QL_ASSIGN(model.graph, load_graph(path));
   return model;

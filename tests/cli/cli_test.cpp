@@ -131,7 +131,13 @@ TEST_F(Cli, BadModelsAreOneLineErrors) {
   write("cut.json", "{\"qlathe_spec\": 1, \"inputs\": [");
   expect_error("inspect cut.json", 1, {"cut.json"});
   write("binary.json", std::string("\0\1\2\3", 4));
-  expect_error("inspect binary.json", 1, {"not a model of a known format"});
+  expect_error("inspect binary.json", 1, {"not a model of a known format", "binary data"});
+  write("README.md", "# A model\n\nIt is qlathe_graph's best.\n");
+  expect_error("compile README.md -o out", 1, {"text that begins with '# A model'", "an ONNX model (.onnx)"});
+  write("model.tflite", std::string("\x1c\0\0\0TFL3\0\0\0\0", 12));
+  expect_error("inspect model.tflite", 1, {"TensorFlow Lite"});
+  write("weights.npz", "PK\x03\x04 and more bytes of an archive");
+  expect_error("inspect weights.npz", 1, {"archive", "a spec (.json)"});
   write("typo.json", R"({"qlathe_spec": 1, "inputs": [{"name": "x", "shape": [1, 4]}], "nodes": [{"op": "rleu"}]})");
   expect_error("inspect typo.json", 1, {"typo.json", "no op 'rleu'", "did you mean 'relu'"});
   write(

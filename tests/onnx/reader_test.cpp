@@ -60,14 +60,17 @@ TEST(OnnxReader, RulesSeeModulesByTheNodesScopeOrTheWeightsName) {
   ModelBuilder b;
   b.input("x", {1, 2}).floats("encoder.fc1.weight", {2, 2}, {1, 2, 3, 4}).floats("w", {2, 2}, {1, 2, 3, 4}).output("y");
   b.node("Gemm", {"x", "encoder.fc1.weight"}, {"a"});
-  b.node("MatMul", {"a", "w"}, {"y"}).set_name("/head/fc/MatMul");
+  b.node("MatMul", {"a", "w"}, {"c"}).set_name("/head/fc/MatMul");
+  b.node("MatMul", {"c", "w"}, {"d"}).set_name("net/last/MatMul;net/last/Relu;net/other/BiasAdd");
+  b.node("MatMul", {"d", "w"}, {"y"}).set_name("Conv_81");
   const auto graph = b.read();
   ASSERT_TRUE(graph.ok()) << graph.status().text();
   std::vector<std::string> seen;
   for (const Node& node : graph->nodes) {
     if (!node.origin.rule_op.empty()) seen.push_back(node.origin.module_path + " " + node.origin.rule_op);
   }
-  EXPECT_THAT(seen, ElementsAre("encoder/fc1 dot_general", "head/fc dot_general"));
+  EXPECT_THAT(seen, ElementsAre("encoder/fc1 dot_general", "head/fc dot_general", "net/last dot_general",
+                                "Conv_81 dot_general"));
 }
 
 TEST(OnnxReader, NodesMayStandInAnyOrder) {

@@ -20,11 +20,13 @@ std::string qualified(const onnx::NodeProto& node) {
   return is_default_domain(node.domain()) ? node.op_type() : node.domain() + ":" + node.op_type();
 }
 
-/// "/encoder/fc1/MatMul" -> "encoder/fc1": what exporters put before the last part is the module's path.
-std::string module_path(const std::string& node_name) {
+/// "/encoder/fc1/MatMul" -> "encoder/fc1": what exporters put before the last part is the module's path. Of names that
+/// a converter joined ("net/fc1/MatMul;net/fc1/Relu") the first counts.
+std::string module_path(const std::string& joined) {
+  const std::string node_name = joined.substr(0, joined.find(';'));
   const size_t last = node_name.rfind('/');
   if (last == std::string::npos) return "";
-  const size_t first = node_name.front() == '/' ? 1 : 0;
+  const size_t first = node_name.starts_with('/') ? 1 : 0;
   return last > first ? node_name.substr(first, last - first) : "";
 }
 
@@ -182,6 +184,8 @@ void OnnxImporter::read_node(const onnx::NodeProto& proto, const std::string& pl
   origin.module_path = module_path(origin.name);
   if (origin.module_path.empty() && proto.input_size() > 1) origin.module_path = module_of_weights(proto.input(1));
   origin.rule_op = rule_op(op);
+  // Without a scope anywhere rules know a product by its own name.
+  if (origin.module_path.empty() && !origin.rule_op.empty()) origin.module_path = origin.name;
   origin.place = place;
   for (const std::string& output : proto.output())
     define(output, kNone);
