@@ -46,7 +46,19 @@ namespace qlathe {
 ///                                   (numerics/requantize.h), add the zero point, saturate to [lo, hi] cut with the
 ///                                   type's range. int64 (of 16-bit activations): requantize_fixed_int16, the value
 ///                                   first saturated to 48 bits. Shifts are cut to what the formula takes
-///   lookup       table[256]         v is 8-bit; index v for unsigned, v + 128 for signed
+///   add_requantized sub_requantized   b multiplier shift [zero_point]
+///                                   v (int32) op ((int32(b) - zero_point) * 2^shift_left, multiplied, shifted and
+///                                   rounded as requantize does by `mode`); swapped: that op v. b is an integer of at
+///                                   most 16 bits; int32, everything wraps
+///   mul_centered   b [zero_point]   v (int32) * (int32(b) - zero_point), b an integer of at most 16 bits; int32, wraps
+///   shift_right                     v / 2^shift_right on int32, `rounding` half_up, half_away_from_zero or floor
+///   fixed_logistic fixed_tanh       int16 -> int16: v has `integer_bits` (0 to 6) integer bits, v * 2^(integer_bits -
+///                                   15); the result none; numerics/fixed/functions.h, 16 bits
+///   lookup       table[256]         v is 8-bit; index v for unsigned, v + 128 for signed. The result has the table's
+///                                   type
+///   interpolated_lookup table[513]  int16 -> int16: with i = (v >> 7) + 256 and f = v & 127, table[i] + (((table[i +
+///   1]
+///                                   - table[i]) * f + 64) >> 7); the difference and the sum wrap in 16 bits
 ///   less less_equal greater greater_equal equal not_equal   v op a -> bool; and, or, not on bool
 ///   select       a b                v (bool) ? a : b
 ///   nonzero_scale                   v < lo ? 1 : v: the guard of golden/README "Scale and zero point" with its limit
@@ -65,6 +77,9 @@ struct PointwiseStep {
   RequantizeMode mode = RequantizeMode::kFixedSingle;
   bool reciprocal = false;
   bool zero_point_after = false;
+  int64_t shift_left = 0;
+  int64_t shift_right = 0;
+  int64_t integer_bits = 0;
 
   void visit(FieldVisitor& v) {
     v.field("op", op);
@@ -78,8 +93,14 @@ struct PointwiseStep {
     v.field("mode", mode, RequantizeMode::kFixedSingle);
     v.field("reciprocal", reciprocal, false);
     v.field("zero_point_after", zero_point_after, false);
+    v.field("shift_left", shift_left, int64_t{0});
+    v.field("shift_right", shift_right, int64_t{0});
+    v.field("integer_bits", integer_bits, int64_t{0});
   }
 };
+
+/// Whether operand 0 of a step is a table, used whole instead of broadcast.
+inline bool reads_table(const PointwiseStep& step) { return step.op == "lookup" || step.op == "interpolated_lookup"; }
 
 /// pointwise(x, operands...): x is the value that enters the first step. The result has the common broadcast shape (as
 /// above) of all inputs and the type of the last step.

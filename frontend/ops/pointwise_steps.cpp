@@ -42,9 +42,10 @@ Status check_operands(const InferContext& ctx, const PointwiseStep& step, const 
       return ctx.error(step_field(index, "operands"), "input " + std::to_string(operand) + " is float64",
                        "convert it to float32");
     }
-    if (def.table && k == 0) {
-      if (type.shape != Shape{256}) {
-        return ctx.error(step_field(index, "operands"), "a table has the shape 256, not " + to_string(type.shape));
+    if (def.table != 0 && k == 0) {
+      if (type.shape != Shape{def.table}) {
+        return ctx.error(step_field(index, "operands"),
+                         "a table has the shape " + std::to_string(def.table) + ", not " + to_string(type.shape));
       }
     } else if (!broadcasts_to(type.shape, result)) {
       return ctx.error(step_field(index, "operands"),
@@ -69,7 +70,7 @@ class StepRunner {
       for (size_t k = 0; k < step.operands.size(); k++) {
         const HostTensor* operand = inputs[static_cast<size_t>(step.operands[k])];
         bound.args.operands.push_back(operand->type());
-        const bool whole = bound.def->table && k == 0;
+        const bool whole = bound.def->table != 0 && k == 0;
         if (whole) bound.args.table = operand;
         bound.operands.push_back(whole ? nullptr : operand);
         bound.index.emplace_back(whole ? Shape{} : operand->shape(), whole ? Shape{} : to.shape());
@@ -187,7 +188,7 @@ std::vector<size_t> broadcast_operands(const std::vector<PointwiseStep>& steps) 
   for (const PointwiseStep& step : steps) {
     const StepDef* def = StepRegistry::find(step.op);
     for (size_t k = 0; k < step.operands.size(); k++) {
-      if (step.operands[k] >= 0 && !(def != nullptr && def->table && k == 0))
+      if (step.operands[k] >= 0 && !(def != nullptr && def->table != 0 && k == 0))
         used.insert(static_cast<size_t>(step.operands[k]));
     }
   }

@@ -35,7 +35,7 @@ struct StepArgs {
 struct StepDef {
   std::string name;
   int min_operands = 0, max_operands = 0;
-  bool table = false;  ///< operand 0 is not broadcast but used whole
+  int64_t table = 0;  ///< not 0: operand 0 is not broadcast but used whole, with this many elements
   /// What is wrong with the types, or "".
   std::string (*check)(const StepTypes&) = nullptr;
   /// The step on one element; `operands` has one value per operand.

@@ -161,7 +161,7 @@ class FuseEpilogues {
       for (size_t k = 0; k < step.operands.size(); k++) {
         const auto input = static_cast<size_t>(step.operands[k]);
         const Shape& own = graph_[node.inputs[input]].shape();
-        const bool table = def->table && k == 0;
+        const bool table = def->table != 0 && k == 0;
         const auto shape = table ? std::optional<Shape>(own) : reshape_operand(own, before, after);
         if (!shape || (!fusion.shapes[input].empty() && fusion.shapes[input] != *shape)) return std::nullopt;
         fusion.shapes[input] = *shape;

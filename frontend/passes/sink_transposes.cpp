@@ -193,7 +193,7 @@ class SinkTransposes {
     const auto& attrs = node.as<PointwiseAttrs>();
     std::vector<bool> table(node.inputs.size(), false);
     for (const PointwiseStep& step : attrs.steps) {
-      if (step.op == "lookup") table[static_cast<size_t>(step.operands[0])] = true;
+      if (reads_table(step)) table[static_cast<size_t>(step.operands[0])] = true;
     }
     // Moving an operand there is worth it where no more would have to be moved the other way.
     int waiting_ones = 0, misfits = 0;

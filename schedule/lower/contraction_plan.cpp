@@ -25,7 +25,7 @@ std::vector<Shape> operand_shapes(const LoweringContext& c, const ContractionAtt
   }
   for (const PointwiseStep& step : attrs.steps) {
     for (size_t i = 0; i < step.operands.size(); i++) {
-      if (step.op == "lookup" && i == 0) continue;
+      if (reads_table(step) && i == 0) continue;
       shapes.push_back(c.in(static_cast<size_t>(step.operands[i])).shape());
     }
   }

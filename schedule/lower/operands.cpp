@@ -12,7 +12,11 @@ namespace {
 std::string operand_name(const PointwiseStep& step, size_t i) {
   if (step.op == "quantize" || step.op == "dequantize") return i == 0 ? "scale" : "zero_point";
   if (step.op == "requantize") return i == 0 ? "multiplier" : i == 1 ? "shift" : "zero_point";
-  if (step.op == "lookup") return "table";
+  if (step.op == "add_requantized" || step.op == "sub_requantized" || step.op == "mul_centered") {
+    if (i == 0) return "other";
+    return step.op == "mul_centered" || i == 3 ? "zero_point" : i == 1 ? "multiplier" : "shift";
+  }
+  if (reads_table(step)) return "table";
   if (step.op == "mul") return "factor";
   if (step.op == "add") return "addend";
   return "operand";
@@ -63,7 +67,7 @@ StepBindings::StepBindings(const LoweringContext& context, KernelBindings& bindi
       const int64_t input = step.operands[i];
       if (std::any_of(bound_.begin(), bound_.end(), [&](const Bound& b) { return b.input == input; })) continue;
       const Tensor& tensor = context.in(static_cast<size_t>(input));
-      const bool table = step.op == "lookup" && i == 0;
+      const bool table = reads_table(step) && i == 0;
       Shape extents;
       if (table)
         extents = {element_count(tensor.shape())};

@@ -18,7 +18,7 @@ Result<NodeLowering> lower_pointwise(const LoweringContext& context) {
     shapes.push_back(padded_shape(context.in(i).shape(), rank));
   // Tables are not broadcast: they must not keep axes apart.
   for (const PointwiseStep& step : attrs.steps) {
-    if (step.op == "lookup") shapes[static_cast<size_t>(step.operands[0])] = out.shape();
+    if (reads_table(step)) shapes[static_cast<size_t>(step.operands[0])] = out.shape();
   }
   const IterationSpace space = iteration_space(out.shape(), shapes);
   const Shape& extents = space.extents;

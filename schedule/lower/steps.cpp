@@ -8,6 +8,7 @@
 #include "frontend/numerics/elementary.h"
 #include "frontend/numerics/power_of_two.h"
 #include "schedule/halide_algebra.h"
+#include "schedule/lower/step_forms.h"
 #include "schedule/lower/step_names.h"
 
 namespace qlathe {
@@ -15,38 +16,17 @@ namespace {
 
 using Halide::cast;
 using Halide::Expr;
-using Halide::Int;
 using Halide::reinterpret;
 using Halide::select;
-using Halide::UInt;
 using A = HalideAlgebra;
 namespace el = elementary;
 
 constexpr double kUnknown = std::numeric_limits<double>::infinity();
 
-struct StepContext {
-  const PointwiseStep& step;
-  FlightValue v;
-  std::vector<FlightValue> operands;  ///< tables excepted
-  const StepOperands& source;
-
-  const FlightValue& a(size_t i = 0) const { return operands[i]; }
-};
-
-using Apply = FlightValue (*)(const StepContext&);
-
 /// The result of a float step: rounded to the step's float type.
 FlightValue rounded(const StepContext& c, Expr x, double bound = kUnknown) {
   const bool narrow = c.step.type != ValueType::kF32;
   return {round_to_float_type(x, c.step.type), c.step.type, narrow ? bound * 1.01 : bound};
-}
-
-/// int32 and int64 arithmetic wraps: done unsigned.
-template <class Op>
-Expr wrapping(Expr x, Expr y, Op op) {
-  const Halide::Type t = x.type();
-  return reinterpret(t,
-                     op(reinterpret(t.with_code(halide_type_uint), x), reinterpret(t.with_code(halide_type_uint), y)));
 }
 
 template <class Op>
@@ -159,46 +139,6 @@ FlightValue dequantize(const StepContext& c) {
   return rounded(c, x.expr * to_float(c.a(0)).expr, x.bound * c.a(0).bound * (1 + 1e-6));
 }
 
-/// Under strict_float Halide's <= and >= are true with NaN (it negates > and <), so they are never used on floats.
-/// numerics/requantize.h, in 64 bits; shifts are unsigned, for a signed amount could mean the other direction.
-FlightValue requantize(const StepContext& c) {
-  const auto i64 = [](int64_t x) { return Halide::Internal::IntImm::make(Int(64), x); };
-  const auto left = [](Expr x, Expr n) { return x << cast<uint64_t>(n); };
-  const auto right = [](Expr x, Expr n) { return x >> cast<uint64_t>(n); };
-  const bool wide = c.v.type == ValueType::kI64;
-  const Expr mantissa = cast<int64_t>(c.a(0).expr);
-  const Expr shift = Halide::clamp(cast<int64_t>(c.a(1).expr), i64(-31), i64(wide ? 14 : 30));
-  Expr result;
-  if (wide) {
-    constexpr int64_t kLimit = (int64_t{1} << 47) - 1;
-    const Expr reduced =
-        select(mantissa < i64(0x7fff0000), (mantissa + i64(1 << 15)) >> cast<uint64_t>(16), i64(0x7fff));
-    const Expr total = i64(15) - shift;
-    result = right(Halide::clamp(c.v.expr, i64(-kLimit), i64(kLimit)) * reduced + left(i64(1), total - i64(1)), total);
-  } else if (c.step.mode == RequantizeMode::kFixedSingle) {
-    const Expr total = i64(31) - shift;
-    result = right(cast<int64_t>(c.v.expr) * mantissa + left(i64(1), total - i64(1)), total);
-  } else {
-    const Expr up = Halide::max(shift, i64(0)), down = Halide::max(i64(0) - shift, i64(0));
-    // A left shift that wraps in 32 bits.
-    const Expr shifted =
-        cast<int64_t>(reinterpret<int32_t>(cast<uint32_t>(reinterpret<uint64_t>(left(cast<int64_t>(c.v.expr), up)) &
-                                                          Halide::Internal::UIntImm::make(UInt(64), 0xffffffffu))));
-    const Expr high = Halide::min((shifted * mantissa + i64(int64_t{1} << 30)) >> cast<uint64_t>(31), i64(INT32_MAX));
-    const Expr mask = left(i64(1), down) - i64(1);
-    const Expr threshold = (mask >> cast<uint64_t>(1)) + select(high < i64(0), i64(1), i64(0));
-    result = right(high, down) + select((high & mask) > threshold, i64(1), i64(0));
-  }
-  // The product has less than 63 bits, and a zero point beyond 32 saturates as its limit does.
-  if (c.operands.size() > 2) {
-    Expr zero_point = cast<int64_t>(c.a(2).expr);
-    if (c.a(2).type == ValueType::kI64)
-      zero_point = Halide::clamp(zero_point, i64(-(int64_t{1} << 62)), i64(int64_t{1} << 62));
-    result = result + zero_point;
-  }
-  return cast_value({result, ValueType::kI64}, c.step.type, c.step.rounding, c.step.lo, c.step.hi);
-}
-
 /// The second operand read as integers and made real numbers on the way.
 template <class Op>
 FlightValue with_dequantized(const StepContext& c, Op op, double bound_of) {
@@ -209,6 +149,7 @@ FlightValue with_dequantized(const StepContext& c, Op op, double bound_of) {
   return rounded(c, op(x, y), bound_of);
 }
 
+/// Under strict_float Halide's <= and >= are true with NaN (it negates > and <), so they are never used on floats.
 template <class Op>
 FlightValue compare(const StepContext& c, Op op) {
   Expr x = c.v.expr, y = c.a().expr;
@@ -222,12 +163,6 @@ FlightValue compare(const StepContext& c, Op op) {
 
 FlightValue select_step(const StepContext& c) {
   return {select(c.v.expr, c.a(0).expr, c.a(1).expr), c.step.type, std::max(c.a(0).bound, c.a(1).bound)};
-}
-
-FlightValue lookup(const StepContext& c) {
-  Expr index = cast<int32_t>(c.v.expr);
-  if (is_signed(c.v.type)) index = index + 128;
-  return c.source.table(c.step.operands[0], index);
 }
 
 FlightValue neg(const StepContext& c) {
@@ -281,12 +216,13 @@ FlightValue power_of_two_ceil(const StepContext& c) {
 
 /// A step that is one function of a float.
 template <class Function>
-Apply unary(Function) {
+StepForm unary(Function) {
   return [](const StepContext& c) { return rounded(c, Function{}(c.v.expr)); };
 }
 
-const std::map<std::string, Apply>& table() {
-  static const std::map<std::string, Apply> steps = {
+std::map<std::string, StepForm> all_forms() {
+  std::map<std::string, StepForm> forms = {
+
       {"add", add},
       {"sub", sub},
       {"mul", mul},
@@ -315,9 +251,7 @@ const std::map<std::string, Apply>& table() {
       {"cast", cast_step},
       {"quantize", quantize},
       {"dequantize", dequantize},
-      {"requantize", requantize},
       {"select", select_step},
-      {"lookup", lookup},
       {"neg", neg},
       {"abs", abs_step},
       {"leaky_relu", leaky_relu},
@@ -363,7 +297,13 @@ const std::map<std::string, Apply>& table() {
          return FlightValue{!c.v.expr, ValueType::kBool, 1};
        }},
   };
-  return steps;
+  forms.insert(fixed_point_step_forms().begin(), fixed_point_step_forms().end());
+  return forms;
+}
+
+const std::map<std::string, StepForm>& table() {
+  static const std::map<std::string, StepForm> forms = all_forms();
+  return forms;
 }
 
 }  // namespace
@@ -376,7 +316,7 @@ Result<FlightValue> apply_steps(FlightValue value, const std::vector<PointwiseSt
       return Status::unsupported({"", "", "steps"}, "step '" + step.op + "' has no kernel form");
     }
     StepContext context{step, value, {}, operands};
-    if (step.op != "lookup") {
+    if (!reads_table(step)) {
       for (const int64_t i : step.operands)
         context.operands.push_back(operands.at(i));
     }

@@ -117,6 +117,36 @@ std::optional<PointwiseStep> random_step(Random& random, V type, const Shape& re
     s.swapped = random.chance(0.4);
     return s;
   }
+  if (type == V::kI32 && random.chance(0.3)) {
+    PointwiseStep s = step("shift_right", {}, type);
+    if (random.chance(0.4)) {
+      s.rounding = random.pick<Rounding>({Rounding::kHalfUp, Rounding::kHalfAwayFromZero, Rounding::kFloor});
+      s.shift_right = random.pick<int64_t>({0, 1, 2, 7, 15, 30, 31});
+      return s;
+    }
+    s.op = random.pick<std::string>({"add_requantized", "sub_requantized", "mul_centered"});
+    s.operands = {operand(random.pick<V>({V::kI8, V::kU8, V::kI16, V::kU16, V::kI4}))};
+    const V zero_point = random.pick<V>({V::kI8, V::kU8, V::kI16, V::kI32, V::kI64});
+    if (s.op != "mul_centered") {
+      s.operands.push_back(operand(V::kI32, random.chance(0.5)));
+      s.operands.push_back(operand(V::kI8));
+      s.swapped = random.chance(0.4);
+      s.shift_left = random.pick<int64_t>({0, 15, 20, 30});
+      s.mode = random.chance(0.5) ? RequantizeMode::kFixedSingle : RequantizeMode::kFixedDouble;
+    }
+    if (random.chance(0.6)) s.operands.push_back(operand(zero_point, random.chance(0.5)));
+    return s;
+  }
+  if (type == V::kI16 && random.chance(0.6)) {
+    PointwiseStep s = step(random.pick<std::string>({"fixed_logistic", "fixed_tanh", "interpolated_lookup"}), {}, type);
+    if (s.op == "interpolated_lookup") {
+      operands.push_back({wild ? wild_tensor(random, V::kI16, {513}) : tame_tensor(random, V::kI16, {513}), true});
+      s.operands = {static_cast<int64_t>(operands.size()) - 1};
+    } else {
+      s.integer_bits = random.integer(0, 6);
+    }
+    return s;
+  }
   if (draw < 7 && (type == V::kI32 || type == V::kI64)) {
     const int64_t multiplier = operand(V::kI32, random.chance(0.5));
     if (!wild) {
@@ -134,7 +164,7 @@ std::optional<PointwiseStep> random_step(Random& random, V type, const Shape& re
     return s;
   }
   if (draw == 7 && info(type).bits == 8) {
-    const V t = random.pick<V>({V::kF32, V::kI8, V::kU8, V::kI16});
+    const V t = random.pick<V>({V::kF32, V::kI8, V::kU8, V::kI16, V::kI32});
     operands.push_back({tame_tensor(random, t, {256}), true});
     return step("lookup", {static_cast<int64_t>(operands.size()) - 1}, t);
   }
@@ -156,14 +186,16 @@ std::optional<PointwiseStep> random_step(Random& random, V type, const Shape& re
   return s;
 }
 
-void random_chains(uint64_t seed, int count, const std::string& target) {
+/// `starts`: types of the first value, all where empty.
+void random_chains(uint64_t seed, int count, const std::string& target, std::vector<V> starts) {
   Random random(seed);
   std::vector<NodeCase> cases;
   const std::vector<Shape> shapes = {{1},  {7}, {64}, {3, 20}, {5, 33}, {2, 3, 4, 16}, {4, 1, 8}, {2, 2, 2, 3, 2, 12},
                                      {130}};
-  const std::vector<V> starts = {V::kF32,    V::kF32, V::kF32, V::kI32,  V::kI8,     V::kU8,
-                                 V::kBF16,   V::kF16, V::kI64, V::kBool, V::kF8E4M3, V::kF8E5M2,
-                                 V::kF4E2M1, V::kNF4, V::kI4,  V::kU16,  V::kI16};
+  if (starts.empty()) {
+    starts = {V::kF32,  V::kF32,    V::kF32,    V::kI32,    V::kI8,  V::kU8, V::kBF16, V::kF16, V::kI64,
+              V::kBool, V::kF8E4M3, V::kF8E5M2, V::kF4E2M1, V::kNF4, V::kI4, V::kU16,  V::kI16};
+  }
   while (static_cast<int>(cases.size()) < count) {
     const Shape shape = random.pick(shapes);
     const bool wild = random.chance(0.4);
@@ -208,7 +240,32 @@ TEST_P(LoweringOn, PowersOfTwoOfExtremeScalesEqualTheReference) {
   expect_reference(cases, GetParam());
 }
 
-TEST_P(LoweringOn, RandomChainsOfStepsEqualTheReference) { random_chains(21, 160, GetParam()); }
+TEST_P(LoweringOn, RandomChainsOfStepsEqualTheReference) { random_chains(21, 160, GetParam(), {}); }
+
+TEST_P(LoweringOn, RandomChainsOnIntegersEqualTheReference) {
+  random_chains(22, 120, GetParam(), {V::kI32, V::kI32, V::kI16, V::kI8, V::kI32});
+}
+
+TEST_P(LoweringOn, FixedPointFunctionsEqualTheReferenceEverywhere) {
+  HostTensor all(V::kI16, {65536});
+  for (int64_t i = 0; i < 65536; i++)
+    all.set_int(i, i - 32768);
+  Random random(23);
+  std::vector<NodeCase> cases;
+  for (const char* op : {"fixed_logistic", "fixed_tanh"}) {
+    for (int64_t bits : {0, 3, 6}) {
+      PointwiseAttrs attrs;
+      attrs.steps = {step(op, {}, V::kI16)};
+      attrs.steps[0].integer_bits = bits;
+      cases.push_back(node_case(std::string(op) + " " + std::to_string(bits), "pointwise", share(attrs), {{all}}));
+    }
+  }
+  PointwiseAttrs attrs;
+  attrs.steps = {step("interpolated_lookup", {1}, V::kI16)};
+  cases.push_back(node_case("interpolated_lookup", "pointwise", share(attrs),
+                            {{all}, {wild_tensor(random, V::kI16, {513}), true}}));
+  expect_reference(cases, GetParam());
+}
 
 }  // namespace
 }  // namespace qlathe::testing

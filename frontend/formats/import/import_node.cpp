@@ -96,7 +96,7 @@ TensorId ImportNode::pointwise(TensorId x, std::vector<PointwiseStep> steps, std
   // The result's rank is known to every step; operands of a table are used whole.
   Shape all = shape(x);
   for (const PointwiseStep& s : steps) {
-    if (s.op == "lookup") continue;
+    if (reads_table(s)) continue;
     for (int64_t i : s.operands)
       all = broadcast_shape(all, shape(operands[static_cast<size_t>(i - 1)]));
   }

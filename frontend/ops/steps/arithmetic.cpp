@@ -50,30 +50,30 @@ std::string check_dequantized(const StepTypes& types) {
 }
 
 const StepRegistry::Add kSteps{std::vector<StepDef>{
-    {"add", 1, 1, false, float_or_wide_integer,
+    {"add", 1, 1, 0, float_or_wide_integer,
      binary<[](float x, float y) { return x + y; }, [](uint64_t x, uint64_t y) { return x + y; }>},
-    {"sub", 1, 1, false, float_or_wide_integer,
+    {"sub", 1, 1, 0, float_or_wide_integer,
      binary<[](float x, float y) { return x - y; }, [](uint64_t x, uint64_t y) { return x - y; }>},
-    {"mul", 1, 1, false, float_or_wide_integer,
+    {"mul", 1, 1, 0, float_or_wide_integer,
      binary<[](float x, float y) { return x * y; }, [](uint64_t x, uint64_t y) { return x * y; }>},
-    {"add_dequantized", 2, 3, false, check_dequantized, with_dequantized<[](float x, float y) { return x + y; }>},
-    {"sub_dequantized", 2, 3, false, check_dequantized, with_dequantized<[](float x, float y) { return x - y; }>},
-    {"mul_dequantized", 2, 3, false, check_dequantized, with_dequantized<[](float x, float y) { return x * y; }>},
-    {"max", 1, 1, false, float_or_wide_integer, binary<max_of, max_of>},
-    {"min", 1, 1, false, float_or_wide_integer, binary<min_of, min_of>},
-    {"div", 1, 1, false, all_float, float_binary<[](float x, float y) { return x / y; }>},
-    {"fma", 2, 2, false, all_float,
+    {"add_dequantized", 2, 3, 0, check_dequantized, with_dequantized<[](float x, float y) { return x + y; }>},
+    {"sub_dequantized", 2, 3, 0, check_dequantized, with_dequantized<[](float x, float y) { return x - y; }>},
+    {"mul_dequantized", 2, 3, 0, check_dequantized, with_dequantized<[](float x, float y) { return x * y; }>},
+    {"max", 1, 1, 0, float_or_wide_integer, binary<max_of, max_of>},
+    {"min", 1, 1, 0, float_or_wide_integer, binary<min_of, min_of>},
+    {"div", 1, 1, 0, all_float, float_binary<[](float x, float y) { return x / y; }>},
+    {"fma", 2, 2, 0, all_float,
      [](const StepArgs& args, Value v, const Value* o) { return rounded(args, std::fma(v.f, o[0].f, o[1].f)); }},
-    {"relu", 0, 0, false, same_float_or_integer,
+    {"relu", 0, 0, 0, same_float_or_integer,
      [](const StepArgs& args, Value v, const Value*) {
        return is_arithmetic_float(args.value) ? rounded(args, v.f > 0 ? v.f : 0.f) : Value{.i = v.i > 0 ? v.i : 0};
      }},
-    {"clamp", 0, 0, false, same_float_or_integer,
+    {"clamp", 0, 0, 0, same_float_or_integer,
      [](const StepArgs& args, Value v, const Value*) {
        if (!is_arithmetic_float(args.value)) return Value{.i = v.i < args.lo ? args.lo : v.i > args.hi ? args.hi : v.i};
        return rounded(args, min_of(max_of(v.f, static_cast<float>(args.step.lo)), static_cast<float>(args.step.hi)));
      }},
-    {"nonzero_scale", 0, 0, false, all_float,
+    {"nonzero_scale", 0, 0, 0, all_float,
      [](const StepArgs& args, Value v, const Value*) {
        return rounded(args, v.f < static_cast<float>(args.step.lo) ? 1.f : v.f);
      }},

@@ -148,10 +148,10 @@ std::string check_requantize(const StepTypes& types) {
 }
 
 const StepRegistry::Add kSteps{std::vector<StepDef>{
-    {"cast", 0, 0, false, check_cast, cast},
-    {"quantize", 1, 2, false, check_quantize, quantize},
-    {"dequantize", 1, 2, false, check_dequantize, dequantize},
-    {"requantize", 2, 3, false, check_requantize, requantize},
+    {"cast", 0, 0, 0, check_cast, cast},
+    {"quantize", 1, 2, 0, check_quantize, quantize},
+    {"dequantize", 1, 2, 0, check_dequantize, dequantize},
+    {"requantize", 2, 3, 0, check_requantize, requantize},
 }};
 
 }  // namespace

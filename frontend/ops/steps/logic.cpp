@@ -92,18 +92,17 @@ struct NotEqual {
 };
 
 const StepRegistry::Add kSteps{std::vector<StepDef>{
-    {"less", 1, 1, false, check_compare, compare<Less>},
-    {"less_equal", 1, 1, false, check_compare, compare<LessEqual>},
-    {"greater", 1, 1, false, check_compare, compare<Greater>},
-    {"greater_equal", 1, 1, false, check_compare, compare<GreaterEqual>},
-    {"equal", 1, 1, false, check_compare, compare<Equal>},
-    {"not_equal", 1, 1, false, check_compare, compare<NotEqual>},
-    {"and", 1, 1, false, check_bool, [](const StepArgs&, Value v, const Value* a) { return Value{.i = v.i & a->i}; }},
-    {"or", 1, 1, false, check_bool, [](const StepArgs&, Value v, const Value* a) { return Value{.i = v.i | a->i}; }},
-    {"not", 0, 0, false, check_bool, [](const StepArgs&, Value v, const Value*) { return Value{.i = !v.i}; }},
-    {"select", 2, 2, false, check_select,
-     [](const StepArgs&, Value v, const Value* ab) { return v.i ? ab[0] : ab[1]; }},
-    {"lookup", 1, 1, true, check_lookup, lookup},
+    {"less", 1, 1, 0, check_compare, compare<Less>},
+    {"less_equal", 1, 1, 0, check_compare, compare<LessEqual>},
+    {"greater", 1, 1, 0, check_compare, compare<Greater>},
+    {"greater_equal", 1, 1, 0, check_compare, compare<GreaterEqual>},
+    {"equal", 1, 1, 0, check_compare, compare<Equal>},
+    {"not_equal", 1, 1, 0, check_compare, compare<NotEqual>},
+    {"and", 1, 1, 0, check_bool, [](const StepArgs&, Value v, const Value* a) { return Value{.i = v.i & a->i}; }},
+    {"or", 1, 1, 0, check_bool, [](const StepArgs&, Value v, const Value* a) { return Value{.i = v.i | a->i}; }},
+    {"not", 0, 0, 0, check_bool, [](const StepArgs&, Value v, const Value*) { return Value{.i = !v.i}; }},
+    {"select", 2, 2, 0, check_select, [](const StepArgs&, Value v, const Value* ab) { return v.i ? ab[0] : ab[1]; }},
+    {"lookup", 1, 1, 256, check_lookup, lookup},
 }};
 
 }  // namespace

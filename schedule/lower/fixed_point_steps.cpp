@@ -1,0 +1,179 @@
+// The steps of integer networks as Halide expressions: requantization, shifts, fixed-point functions, tables.
+#include <cmath>
+
+#include "frontend/numerics/fixed/functions.h"
+#include "schedule/halide_fixed_algebra.h"
+#include "schedule/lower/step_forms.h"
+
+namespace qlathe {
+namespace {
+
+using Halide::cast;
+using Halide::Expr;
+using Halide::Int;
+using Halide::reinterpret;
+using Halide::select;
+using A = HalideFixedAlgebra;
+
+Expr i64(int64_t x) { return Halide::Internal::IntImm::make(Int(64), x); }
+// Shifts are unsigned, for a signed amount could mean the other direction.
+Expr left(const Expr& x, const Expr& n) { return x << cast<uint64_t>(n); }
+Expr right(const Expr& x, const Expr& n) { return x >> cast<uint64_t>(n); }
+
+/// requantize_fixed_single of numerics/requantize.h: int32 to int64.
+Expr multiplied_single(const Expr& v, const Expr& mantissa, const Expr& shift) {
+  const Expr total = i64(31) - cast<int64_t>(shift);
+  return right(cast<int64_t>(v) * cast<int64_t>(mantissa) + left(i64(1), total - i64(1)), total);
+}
+
+/// requantize_fixed_double: int32 to int32. Only the product has 64 bits.
+Expr multiplied_double(const Expr& v, const Expr& mantissa, const Expr& shift) {
+  const Expr up = Halide::max(shift, A::i32(0)), down = Halide::max(A::i32(0) - shift, A::i32(0));
+  const Expr high = A::multiply_high(A::shift_left(v, up), mantissa);
+  const Expr mask = (cast<uint32_t>(1) << cast<uint32_t>(down)) - cast<uint32_t>(1);
+  const Expr threshold = (mask >> cast<uint32_t>(1)) + select(high < A::i32(0), cast<uint32_t>(1), cast<uint32_t>(0));
+  const Expr rest = reinterpret<uint32_t>(high) & mask;
+  return A::shift_right(high, down) + select(rest > threshold, A::i32(1), A::i32(0));
+}
+
+Expr multiplied_int16(const Expr& v, const Expr& mantissa, const Expr& shift) {
+  constexpr int64_t kLimit = (int64_t{1} << 47) - 1;
+  const Expr m = cast<int64_t>(mantissa);
+  const Expr reduced = select(m < i64(0x7fff0000), (m + i64(1 << 15)) >> cast<uint64_t>(16), i64(0x7fff));
+  const Expr total = i64(15) - cast<int64_t>(shift);
+  return right(Halide::clamp(v, i64(-kLimit), i64(kLimit)) * reduced + left(i64(1), total - i64(1)), total);
+}
+
+/// A shift operand of any integer type cut to what the formulas take.
+Expr shift_of(const FlightValue& operand, int32_t largest) {
+  if (operand.expr.type().bits() < 64 && operand.type != ValueType::kU32)
+    return Halide::clamp(cast<int32_t>(operand.expr), A::i32(-31), A::i32(largest));
+  return cast<int32_t>(Halide::clamp(cast<int64_t>(operand.expr), i64(-31), i64(largest)));
+}
+
+FlightValue requantize(const StepContext& c) {
+  const bool wide = c.v.type == ValueType::kI64;
+  const Expr shift = shift_of(c.a(1), wide ? 14 : 30), mantissa = c.a(0).expr;
+  FlightValue result;
+  if (wide) {
+    result = {multiplied_int16(c.v.expr, mantissa, shift), ValueType::kI64};
+  } else if (c.step.mode == RequantizeMode::kFixedSingle) {
+    result = {multiplied_single(c.v.expr, mantissa, shift), ValueType::kI64};
+  } else {
+    result = {multiplied_double(c.v.expr, mantissa, shift), ValueType::kI32};
+  }
+  if (c.operands.size() > 2) {
+    const FlightValue& zero_point = c.a(2);
+    const bool narrow = info(c.step.type).bits <= 16 && info(zero_point.type).bits <= 16;
+    if (narrow) {
+      // Beyond +-2^18 the zero point cannot bring the sum back into the type's range.
+      constexpr int32_t kFar = 1 << 18;
+      const Expr cut = result.type == ValueType::kI64 ? cast<int32_t>(Halide::clamp(result.expr, i64(-kFar), i64(kFar)))
+                                                      : Halide::clamp(result.expr, A::i32(-kFar), A::i32(kFar));
+      result = {cut + cast<int32_t>(zero_point.expr), ValueType::kI32, kFar + 65536.0};
+    } else {
+      // The product has less than 63 bits, and a zero point beyond 32 saturates as its limit does.
+      Expr addend = cast<int64_t>(zero_point.expr);
+      if (zero_point.type == ValueType::kI64)
+        addend = Halide::clamp(addend, i64(-(int64_t{1} << 62)), i64(int64_t{1} << 62));
+      result = {cast<int64_t>(result.expr) + addend, ValueType::kI64};
+    }
+  }
+  return cast_value(result, c.step.type, c.step.rounding, c.step.lo, c.step.hi);
+}
+
+Expr wrapped_to_32(const Expr& x) {
+  return x.type().bits() <= 32 ? cast<int32_t>(x) : cast<int32_t>(cast<uint32_t>(x));
+}
+
+/// int32(b) - zero_point, wrapping where the zero point is wide.
+Expr centered(const StepContext& c, size_t zero_point) {
+  const Expr b = cast<int32_t>(c.a(0).expr);
+  if (c.operands.size() <= zero_point) return b;
+  const Expr z = wrapped_to_32(c.a(zero_point).expr);
+  if (info(c.a(zero_point).type).bits <= 16) return b - z;
+  return wrapping(b, z, [](const Expr& x, const Expr& y) { return x - y; });
+}
+
+template <class Op>
+FlightValue with_requantized(const StepContext& c, Op op) {
+  const Expr b = A::shift_left(centered(c, 3), static_cast<int>(c.step.shift_left));
+  const Expr shift = shift_of(c.a(2), 30), mantissa = c.a(1).expr;
+  Expr x = c.v.expr, y;
+  if (c.step.mode == RequantizeMode::kFixedSingle)
+    y = wrapped_to_32(multiplied_single(b, mantissa, shift));
+  else
+    y = multiplied_double(b, mantissa, shift);
+  if (c.step.swapped) std::swap(x, y);
+  return {wrapping(x, y, op), ValueType::kI32};
+}
+
+FlightValue add_requantized(const StepContext& c) {
+  return with_requantized(c, [](const Expr& x, const Expr& y) { return x + y; });
+}
+FlightValue sub_requantized(const StepContext& c) {
+  return with_requantized(c, [](const Expr& x, const Expr& y) { return x - y; });
+}
+
+FlightValue mul_centered(const StepContext& c) {
+  const double b = c.a().bound + (c.operands.size() > 1 ? c.a(1).bound : 0), bound = c.v.bound * b;
+  const Expr y = centered(c, 1);
+  if (bound <= 2147483647.0) return {c.v.expr * y, ValueType::kI32, bound};
+  return {wrapping(c.v.expr, y, [](const Expr& p, const Expr& q) { return p * q; }), ValueType::kI32};
+}
+
+FlightValue shift_right(const StepContext& c) {
+  const auto n = static_cast<int>(c.step.shift_right);
+  const Expr x = c.v.expr;
+  if (n == 0) return c.v;
+  FlightValue out{x >> n, ValueType::kI32, c.v.bound / std::pow(2.0, n) + 1};
+  if (c.step.rounding == Rounding::kHalfUp) out.expr = out.expr + ((x >> (n - 1)) & 1);
+  if (c.step.rounding == Rounding::kHalfAwayFromZero) {
+    const auto mask = static_cast<uint32_t>((int64_t{1} << n) - 1);
+    const auto u32 = [](uint32_t value) { return Halide::Internal::UIntImm::make(Halide::UInt(32), value); };
+    const Expr threshold = select(x < A::i32(0), u32((mask >> 1) + 1), u32(mask >> 1));
+    out.expr = out.expr + select((reinterpret<uint32_t>(x) & u32(mask)) > threshold, A::i32(1), A::i32(0));
+  }
+  return out;
+}
+
+template <Expr (*kFunction)(Expr, int)>
+FlightValue fixed_function(const StepContext& c) {
+  const Expr y = kFunction(cast<int32_t>(c.v.expr), static_cast<int>(c.step.integer_bits));
+  return {cast<int16_t>(y), ValueType::kI16, 32768};
+}
+
+FlightValue lookup(const StepContext& c) {
+  Expr index = cast<int32_t>(c.v.expr);
+  if (is_signed(c.v.type)) index = index + 128;
+  return c.source.table(c.step.operands[0], index);
+}
+
+/// Sums of 16 bits wrap.
+FlightValue interpolated_lookup(const StepContext& c) {
+  const Expr v = cast<int32_t>(c.v.expr), index = (v >> 7) + 256;
+  const Expr base = c.source.table(c.step.operands[0], index).expr;
+  const Expr next = c.source.table(c.step.operands[0], index + 1).expr;
+  const Expr slope = cast<int32_t>(cast<int16_t>(cast<int32_t>(next) - cast<int32_t>(base)));
+  const Expr delta = (slope * (v & 127) + 64) >> 7;
+  return {cast<int16_t>(cast<int32_t>(base) + delta), ValueType::kI16, 32768};
+}
+
+}  // namespace
+
+const std::map<std::string, StepForm>& fixed_point_step_forms() {
+  static const std::map<std::string, StepForm> forms = {
+      {"requantize", requantize},
+      {"add_requantized", add_requantized},
+      {"sub_requantized", sub_requantized},
+      {"mul_centered", mul_centered},
+      {"shift_right", shift_right},
+      {"fixed_logistic", fixed_function<fixed::logistic<A, 16>>},
+      {"fixed_tanh", fixed_function<fixed::tanh<A, 16>>},
+      {"lookup", lookup},
+      {"interpolated_lookup", interpolated_lookup},
+  };
+  return forms;
+}
+
+}  // namespace qlathe
