@@ -33,7 +33,7 @@ class Gen:
         self.ranges = {}
         self.label = None
         self.steps = 1
-        self.weights = ""
+        self.leave_out, self.note = (), None
         self._radix = 1
 
     # -- choices -------------------------------------------------------------------------------------------------
@@ -84,6 +84,10 @@ class Gen:
     def output(self, kind, largest=None, **q):
         """The shape is the runtime's."""
         return self.m.tensor(kind, None, **(q or self.quant(kind, largest)))
+
+    def without(self, runtime, why):
+        """Does not store what a runtime computes, where that is not defined or plainly wrong."""
+        self.leave_out, self.note = self.leave_out + (runtime, ), why
 
     def done(self, outputs, label=None, ranges=None, steps=1):
         outputs = outputs if isinstance(outputs, (list, tuple)) else [outputs]
@@ -160,15 +164,15 @@ def shape_from_runtime(gen, arrays):
 
 def _quantization(gen):
     if gen.label:
-        return gen.label + gen.weights
+        return gen.label
     kinds = {gen.m.about(i)["dtype"] for i in gen.m.model.subgraphs[0].inputs}
     kinds |= {gen.m.about(i)["dtype"] for i in gen.m.model.subgraphs[0].outputs if not kinds}
     quantized = any("quant" in gen.m.about(i) for i in gen.m.model.subgraphs[0].inputs)
     if "int16" in kinds and quantized:
-        return "int16 activations" + gen.weights
+        return "int16 activations"
     for kind in ("int8", "uint8"):
         if kind in kinds and quantized:
-            return "full-integer " + kind + gen.weights
+            return "full-integer " + kind
     return "float32" if "float32" in kinds else "integer, " + ", ".join(sorted(kinds))
 
 
@@ -222,7 +226,7 @@ def write_case(gen, folder, name, set_count, most_bytes):
     stepped = [_steps(arrays, gen.steps) for _, arrays in sets]
     ran, refused = {}, {}
     for runtime in runtimes.NAMES:
-        if runtime == "tflm" and not runtimes.micro:
+        if runtime in gen.leave_out or runtime == "tflm" and not runtimes.micro:
             continue
         said = runtimes.run(runtime, model, stepped, outputs)
         if isinstance(said, str):
@@ -262,6 +266,8 @@ def write_case(gen, folder, name, set_count, most_bytes):
         "variants": {},
         "sets": entries,
     }
+    if gen.note:
+        entry["note"] = gen.note
     if refused:
         entry["runtimes_that_refuse"] = refused
     return entry

@@ -146,6 +146,20 @@ class Model:
         self.graph.operators.append(op)
         return outputs
 
+    def signature(self, key, inputs, outputs):
+        """Names for the subgraph's inputs and outputs."""
+
+        def table(name, index):
+            t = schema.TensorMapT()
+            t.name, t.tensorIndex = name, index
+            return t
+
+        s = schema.SignatureDefT()
+        s.signatureKey, s.subgraphIndex = key, len(self.model.subgraphs) - 1
+        s.inputs = [table(*pair) for pair in inputs.items()]
+        s.outputs = [table(*pair) for pair in outputs.items()]
+        self.model.signatureDefs = (self.model.signatureDefs or []) + [s]
+
     def outputs(self, *indices):
         self.graph.outputs = [int(i) for i in indices]
         return self

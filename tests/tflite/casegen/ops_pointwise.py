@@ -120,10 +120,10 @@ def off_zero(g, kind, zero):
 
 @op("DIV")
 def div(g):
-    kind = g.cycle(("uint8", "float32", "int32"))
+    kind = g.cycle(("uint8", "float32", "int32", "int8"))
     a, b = broadcast_shapes(g)
     ranges = {}
-    if kind == "uint8":
+    if kind in LIMITS:
         qa, qb, qo = g.quant(kind), g.quant(kind), g.quant(kind, g.log(0.5, 20))
         values = off_zero(g, kind, qb["zero"])
     else:
@@ -189,7 +189,7 @@ def comparison(name, options, kinds):
 
 
 COMPARED = ("int8", "uint8", "float32", "int32", "int64")
-comparison("EQUAL", "EqualOptions", COMPARED + ("bool", ))
+comparison("EQUAL", "EqualOptions", COMPARED + ("bool", "int16"))
 comparison("NOT_EQUAL", "NotEqualOptions", COMPARED + ("bool", ))
 comparison("LESS", "LessOptions", COMPARED + ("int16", ))
 comparison("LESS_EQUAL", "LessEqualOptions", COMPARED)
@@ -251,7 +251,7 @@ unary("RELU6", ANY)
 unary("RELU_N1_TO_1", ("float32", "int8", "uint8"))
 unary("RELU_0_TO_1", ("float32", "int8", "uint8"))
 unary("ELU", ("int8", "float32"))
-unary("GELU", ("int8", "uint8", "float32"), "GeluOptions", fields=lambda g: {"approximate": g.chance(0.5)})
+unary("GELU", ("int8", "uint8", "float32", "int16"), "GeluOptions", fields=lambda g: {"approximate": g.chance(0.5)})
 unary("EXP", ("int8", "int16", "float32"), "ExpOptions", in_range=(0.3, 5))
 unary("ABS", ("int8", "int16", "float32", "int32"), "AbsOptions")
 unary("NEG", ("float32", "int32", "int64"), "NegOptions")
@@ -259,7 +259,7 @@ unary("SQUARE", ("float32", ), "SquareOptions")
 POSITIVE = {"float32": lambda rng, shape, mode: np.exp(rng.uniform(-8, 8, shape)),
             "int8": lambda rng, shape, mode: rng.integers(-127, 128, shape),
             "int16": lambda rng, shape, mode: rng.integers(1, 32768, shape)}
-unary("SQRT", ("float32", ), None, span=POSITIVE)
+unary("SQRT", ("float32", "int8", "int16"), None, span=POSITIVE)
 unary("RSQRT", ("int8", "int16", "float32"), None, span=POSITIVE)
 unary("LOG", ("int8", "int16", "float32"), None, span=POSITIVE)
 unary("SIN", ("float32", ), None, span={"float32": (-20.0, 20.0)})
@@ -284,12 +284,13 @@ def leaky_relu(g):
 
 @op("PRELU")
 def prelu(g):
-    kind = g.cycle(("int8", "uint8", "float32"))
+    kind = g.cycle(("int8", "uint8", "float32", "int16"))
     shape = g.shape(4, 1, 5, 300)
     x = g.input(kind, shape)
-    q = g.quant(kind, g.log(0.1, 2))
+    kind_a = "int8" if kind == "int16" else kind
+    q = g.quant(kind_a, g.log(0.1, 2))
     a_shape = g.pick([[1, 1, shape[3]], [1, 1, 1], shape[1:], shape[3:]])
-    alpha = second(g, kind, a_shape, q) if g.chance(0.2) else g.m.const(kind, g.values(kind, a_shape), **q)
+    alpha = second(g, kind_a, a_shape, q) if g.chance(0.2) else g.m.const(kind_a, g.values(kind_a, a_shape), **q)
     y = g.output(kind)
     g.m.op("PRELU", [x, alpha], [y])
     return g.done(y)

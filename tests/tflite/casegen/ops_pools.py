@@ -59,6 +59,8 @@ def reduction(name, kinds, keeps_scale=False):
         y = g.m.tensor(kind, None, **qo)
         axis = g.m.ints(axes) if len(axes) > 1 or g.chance(0.7) else g.m.const("int32", np.int32(axes[0]))
         g.m.op(name, [x, axis], [y], "ReducerOptions", keepDims=g.chance(0.5))
+        if name == "SUM" and kind == "int16":
+            g.without("litert-ref", "litert-ref takes the tensors for uint8 and leaves half of the output unset")
         span = None
         if name == "REDUCE_PROD" and not kind.startswith("float"):
             span = (-4, 4) if kind not in LIMITS else None

@@ -156,7 +156,7 @@ def depthwise(g):
     padding = g.cycle((schema.Padding.SAME, schema.Padding.VALID))
     multiplier = g.pick([1, 1, 2, 3, 8])
     kh, kw, sh, sw, dh, dw, h, w = window(g)
-    cin = 1 if g.chance(0.15) else g.pick([2, 3, 4, 8, 11])
+    cin = 1 if g.chance(0.15) else g.pick([2, 3, 4, 8, 11] if multiplier < 8 else [2, 3])
     p = Product(g, style, kh * kw, cin * multiplier)
     x = p.input([g.pick([1, 1, 2]), h, w, cin])
     weights = p.weights([1, kh, kw, cin * multiplier], 3)

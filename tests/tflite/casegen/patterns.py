@@ -15,7 +15,10 @@ class Net:
     def __init__(self, g, shape, kind="int8"):
         self.g, self.kind = g, kind
         q = dict(scale=g.scale(kind, g.log(1, 4)), zero=g.zero(kind))
-        self.input = self.value(g.m.input(kind, shape, **q), shape, q)
+        index = g.m.input(kind, shape, **q)
+        self.input = self.value(index, shape, q)
+        if g.chance(0.4):  # as converters mark a batch of any size
+            g.m.graph.tensors[index].shapeSignature = [-1] + list(shape[1:])
 
     def value(self, index, shape, q):
         return {"index": index, "shape": list(shape), "q": q}
@@ -213,6 +216,7 @@ def outputs(g):
     b = net.conv(a, 4)
     net.conv(b, 2)
     extra = g.cycle(("used", "twice", "input", "constant"))
+    g.m.signature("serving_default", {"x": net.input["index"]}, {"y": b["index"]})
     if extra == "used":
         return net.done(b, a)
     if extra == "twice":
