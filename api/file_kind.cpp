@@ -14,7 +14,6 @@ struct Signature {
 };
 
 constexpr Signature kSignatures[] = {
-    {4, "TFL3", "a TensorFlow Lite model"},
     {0, "PK\x03\x04", "an archive (.zip, .npz, or PyTorch's .pt)"},
     {0, "\x93NUMPY", "an array (.npy)"},
     {0, "\x89HDF", "an HDF5 file, as Keras writes them"},

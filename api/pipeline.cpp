@@ -11,6 +11,7 @@
 #include "frontend/formats/graph_file.h"
 #include "frontend/formats/onnx/export.h"
 #include "frontend/formats/onnx/onnx.h"
+#include "frontend/formats/tflite/tflite.h"
 #include "frontend/ir/suggest.h"
 #include "frontend/numerics/convert.h"
 #include "frontend/rules/brevitas_sites.h"
@@ -117,6 +118,18 @@ Result<SourceModel> read_model(const std::string& path, const ModelBindings& bin
     options.shapes = bindings.shapes;
     options.dimensions = bindings.dimensions;
     QL_ASSIGN(Graph imported, read_onnx(path, options));
+    QL_ASSIGN(model.graph, run_passes(std::move(imported), import_passes()));
+    return model;
+  }
+  if (looks_like_tflite(path)) {
+    if (!bindings.dimensions.empty()) {
+      const auto& [name, extent] = *bindings.dimensions.begin();
+      return Status::user({path, name, "--shape"}, "a TFLite model has no named dimensions",
+                          "bind an input's whole shape: --shape " + name + "=1x224x224x3");
+    }
+    TfliteOptions options;
+    options.shapes = bindings.shapes;
+    QL_ASSIGN(Graph imported, read_tflite(path, options));
     QL_ASSIGN(model.graph, run_passes(std::move(imported), import_passes()));
     return model;
   }

@@ -239,6 +239,7 @@ struct Fixed {
     if constexpr (kRounding == RequantizeRounding::kFixedSingle) y = requantize_fixed_single(acc, r.multiplier);
     if constexpr (kRounding == RequantizeRounding::kFixedDouble) y = requantize_fixed_double(acc, r.multiplier);
     if constexpr (kRounding == RequantizeRounding::kFixedInt16) y = requantize_fixed_int16(acc, r.multiplier);
+    if constexpr (kRounding == RequantizeRounding::kFloat64) y = requantize_float64(acc, r.real);
     if constexpr (kRounding == RequantizeRounding::kFloatHalfEven) y = requantize_float_half_even(acc, r.scale);
     return std::clamp<int64_t>(y + r.zero_point, r.lo, r.hi);
   }
@@ -252,6 +253,8 @@ Staircase stairs_of(const Requantization& r, AccumulatorInterval reachable, int6
       return staircase(Fixed<RequantizeRounding::kFixedDouble>{r}, reachable, max_steps);
     case RequantizeRounding::kFixedInt16:
       return staircase(Fixed<RequantizeRounding::kFixedInt16>{r}, reachable, max_steps);
+    case RequantizeRounding::kFloat64:
+      return staircase(Fixed<RequantizeRounding::kFloat64>{r}, reachable, max_steps);
     case RequantizeRounding::kFloatHalfEven:
       break;
   }

@@ -76,13 +76,31 @@ inline int64_t requantize_float_half_even(int64_t acc, float scale) {
   return static_cast<int64_t>(round_half_even(std::clamp(product, -0x1p62f, 0x1p62f)));
 }
 
-enum class RequantizeRounding { kFixedSingle, kFixedDouble, kFixedInt16, kFloatHalfEven };
+/// double(acc) * scale in float64, then half away from zero. Saturates to +-2^31.
+inline int64_t requantize_float64(int64_t acc, double scale) {
+  return static_cast<int64_t>(std::round(std::clamp(static_cast<double>(acc) * scale, -0x1p31, 0x1p31 - 1)));
+}
+
+/// A float64 as mantissa * 2^exponent with a mantissa of at most 53 bits.
+struct ExactMultiplier {
+  int64_t mantissa = 0;
+  int32_t exponent = 0;
+  double value() const { return std::ldexp(static_cast<double>(mantissa), exponent); }
+};
+inline ExactMultiplier exact_multiplier(double real) {
+  int exponent = 0;
+  const double fraction = std::frexp(real, &exponent);
+  return {static_cast<int64_t>(std::ldexp(fraction, 53)), exponent - 53};
+}
+
+enum class RequantizeRounding { kFixedSingle, kFixedDouble, kFixedInt16, kFloatHalfEven, kFloat64 };
 
 /// One channel's requantization, complete: round(acc * scale) + zero_point, saturated to [lo, hi].
 struct Requantization {
   RequantizeRounding rounding = RequantizeRounding::kFixedSingle;
   QuantizedMultiplier multiplier;  ///< of the fixed-point forms
   float scale = 0;                 ///< of the float form
+  double real = 0;                 ///< of the float64 form
   int32_t zero_point = 0;
   int32_t lo = -128, hi = 127;
 
@@ -95,6 +113,8 @@ struct Requantization {
         return requantize_fixed_double(acc, multiplier);
       case RequantizeRounding::kFixedInt16:
         return requantize_fixed_int16(acc, multiplier);
+      case RequantizeRounding::kFloat64:
+        return requantize_float64(acc, real);
       case RequantizeRounding::kFloatHalfEven:
         break;
     }
@@ -102,7 +122,8 @@ struct Requantization {
   }
   /// The real number that the accumulator is multiplied with.
   double slope() const {
-    if (rounding == RequantizeRounding::kFloatHalfEven) return scale;
+    if (rounding == RequantizeRounding::kFloatHalfEven) return static_cast<double>(scale);
+    if (rounding == RequantizeRounding::kFloat64) return real;
     if (rounding == RequantizeRounding::kFixedInt16)
       return std::ldexp(reduced_mantissa(multiplier.mantissa), multiplier.shift - 15);
     return multiplier.value();

@@ -44,6 +44,17 @@ Expr multiplied_int16(const Expr& v, const Expr& mantissa, const Expr& shift) {
   return right(Halide::clamp(v, i64(-kLimit), i64(kLimit)) * reduced + left(i64(1), total - i64(1)), total);
 }
 
+/// requantize_float64: int32 or int64 to int32. Truncation leaves a rest whose size decides; every step is exact.
+Expr multiplied_float64(const Expr& v, const Expr& mantissa, const Expr& exponent) {
+  const Expr power = reinterpret<double>((cast<int64_t>(exponent) + i64(1023)) << cast<uint64_t>(52));
+  const Expr t = cast<double>(v) * (cast<double>(mantissa) * power);
+  const auto f64 = [](double x) { return Halide::Internal::FloatImm::make(Halide::Float(64), x); };
+  const Expr cut = Halide::clamp(t, f64(-2147483648.0), f64(2147483647.0));
+  const Expr whole = cast<int32_t>(cut);
+  const Expr rest = cut - cast<double>(whole);
+  return whole + select(rest >= f64(0.5), A::i32(1), A::i32(0)) - select(rest <= f64(-0.5), A::i32(1), A::i32(0));
+}
+
 /// A shift operand of any integer type cut to what the formulas take.
 Expr shift_of(const FlightValue& operand, int32_t largest) {
   if (operand.expr.type().bits() < 64 && operand.type != ValueType::kU32)
@@ -51,17 +62,8 @@ Expr shift_of(const FlightValue& operand, int32_t largest) {
   return cast<int32_t>(Halide::clamp(cast<int64_t>(operand.expr), i64(-31), i64(largest)));
 }
 
-FlightValue requantize(const StepContext& c) {
-  const bool wide = c.v.type == ValueType::kI64;
-  const Expr shift = shift_of(c.a(1), wide ? 14 : 30), mantissa = c.a(0).expr;
-  FlightValue result;
-  if (wide) {
-    result = {multiplied_int16(c.v.expr, mantissa, shift), ValueType::kI64};
-  } else if (c.step.mode == RequantizeMode::kFixedSingle) {
-    result = {multiplied_single(c.v.expr, mantissa, shift), ValueType::kI64};
-  } else {
-    result = {multiplied_double(c.v.expr, mantissa, shift), ValueType::kI32};
-  }
+/// The zero point added and the sum narrowed.
+FlightValue finished(const StepContext& c, FlightValue result) {
   if (c.operands.size() > 2) {
     const FlightValue& zero_point = c.a(2);
     const bool narrow = info(c.step.type).bits <= 16 && info(zero_point.type).bits <= 16;
@@ -80,6 +82,26 @@ FlightValue requantize(const StepContext& c) {
     }
   }
   return cast_value(result, c.step.type, c.step.rounding, c.step.lo, c.step.hi);
+}
+
+FlightValue requantize(const StepContext& c) {
+  const bool wide = c.v.type == ValueType::kI64;
+  const Expr mantissa = c.a(0).expr;
+  FlightValue result;
+  if (c.step.mode == RequantizeMode::kFloat64) {
+    const Expr exponent = Halide::clamp(cast<int32_t>(c.a(1).expr), A::i32(-1000), A::i32(900));
+    result = {multiplied_float64(c.v.expr, mantissa, exponent), ValueType::kI32};
+    return finished(c, result);
+  }
+  const Expr shift = shift_of(c.a(1), wide ? 14 : 30);
+  if (wide) {
+    result = {multiplied_int16(c.v.expr, mantissa, shift), ValueType::kI64};
+  } else if (c.step.mode == RequantizeMode::kFixedSingle) {
+    result = {multiplied_single(c.v.expr, mantissa, shift), ValueType::kI64};
+  } else {
+    result = {multiplied_double(c.v.expr, mantissa, shift), ValueType::kI32};
+  }
+  return finished(c, result);
 }
 
 Expr wrapped_to_32(const Expr& x) {

@@ -204,9 +204,14 @@ std::string Chains::requantize(const PointwiseStep& step) {
   const auto [lo, hi] = range(step);
   for (size_t c = 0; c < chains_.size(); c++) {
     Requantization q;
-    q.rounding =
-        step.mode == RequantizeMode::kFixedSingle ? RequantizeRounding::kFixedSingle : RequantizeRounding::kFixedDouble;
-    q.multiplier = {static_cast<int32_t>((*multiplier)[c]), static_cast<int32_t>((*shift)[c])};
+    if (step.mode == RequantizeMode::kFloat64) {
+      q.rounding = RequantizeRounding::kFloat64;
+      q.real = std::ldexp((*multiplier)[c], static_cast<int>((*shift)[c]));
+    } else {
+      q.rounding = step.mode == RequantizeMode::kFixedSingle ? RequantizeRounding::kFixedSingle
+                                                             : RequantizeRounding::kFixedDouble;
+      q.multiplier = {static_cast<int32_t>((*multiplier)[c]), static_cast<int32_t>((*shift)[c])};
+    }
     q.zero_point = static_cast<int32_t>((*zero_point)[c]);
     q.lo = static_cast<int32_t>(lo);
     q.hi = static_cast<int32_t>(hi);

@@ -3,6 +3,7 @@
 
 #include "frontend/formats/arrays/array_file.h"
 #include "frontend/formats/onnx/onnx.h"
+#include "frontend/formats/tflite/tflite.h"
 #include "frontend/numerics/convert.h"
 #include "frontend/ops/pointwise.h"
 #include "frontend/passes/pass_manager.h"
@@ -107,28 +108,56 @@ double step_size(const Graph& graph, TensorId id) {
   return 0;
 }
 
-Result<Imported> import_onnx(const CaseRef& ref, const Set& set) {
-  const fs::path file = ref.folder / "model.onnx";
-  QL_ASSIGN(const std::vector<std::string> names, onnx_inputs(file.string()));
+/// One format's reader: what the model's inputs are called, and the graph with some of them bound.
+struct Reader {
+  fs::path file;
+  std::function<Result<std::vector<std::string>>()> inputs;
+  std::function<Result<Graph>(const std::map<std::string, Shape>& shapes, const std::map<std::string, HostTensor>&)> read;
+};
+
+Reader onnx_reader(const fs::path& file) {
+  return {file, [file] { return onnx_inputs(file.string()); },
+          [file](const auto& shapes, const auto& constants) {
+            OnnxOptions options;
+            options.shapes = shapes;
+            options.constants = constants;
+            return read_onnx(file.string(), options);
+          }};
+}
+
+Reader tflite_reader(const fs::path& file, TfliteNumerics numerics) {
+  return {file, [file] { return tflite_inputs(file.string()); },
+          [file, numerics](const auto& shapes, const auto& constants) {
+            TfliteOptions options;
+            options.numerics = numerics;
+            options.shapes = shapes;
+            options.constants = constants;
+            return read_tflite(file.string(), options);
+          }};
+}
+
+Result<Imported> import_model(const CaseRef& ref, const Set& set, const Reader& reader) {
+  QL_ASSIGN(const std::vector<std::string> names, reader.inputs());
   const std::vector<HostTensor> inputs = set.inputs_at(0);
   if (names.size() != inputs.size())
     return Status::user({ref.folder.string(), "", "inputs"},
                         "the model has another number of inputs than the case has files");
-  OnnxOptions options;
+  std::map<std::string, Shape> shapes;
   for (size_t i = 0; i < names.size(); i++)
-    options.shapes[names[i]] = inputs[i].shape();
+    shapes[names[i]] = inputs[i].shape();
   Imported out;
   out.bound.assign(names.size(), false);
-  auto graph = read_onnx(file.string(), options);
+  auto graph = reader.read(shapes, {});
   if (!graph.ok()) {
     const Status first = graph.status();
+    std::map<std::string, HostTensor> constants;
     for (size_t i = 0; i < names.size(); i++) {
       if (!may_be_bound(inputs[i]) || (i == 0 && is_float(inputs[i].type()))) continue;
-      options.constants[names[i]] = inputs[i];
-      options.shapes.erase(names[i]);
+      constants[names[i]] = inputs[i];
+      shapes.erase(names[i]);
       out.bound[i] = true;
     }
-    graph = read_onnx(file.string(), options);
+    graph = reader.read(shapes, constants);
     if (!graph.ok()) return first;
   }
   for (const TensorId output : graph->outputs)
@@ -180,11 +209,32 @@ Allowance allowance(const HostTensor& stored, const ordered_json& about, double 
   return out;
 }
 
+/// TFLite's integers are exact. Float networks, and those that quantize their activations while they run, differ by the
+/// order of sums: 1e-5 of the output's range.
+Allowance tflite_allowance(const HostTensor& want, const ordered_json& about) {
+  const bool integer = about.value("quantization", std::string("float32")).starts_with("full-integer");
+  if (integer || want.type() != ValueType::kF32) return {};
+  double largest = 0;
+  for (float v : want.as<float>())
+    if (std::isfinite(v)) largest = std::max(largest, std::abs(static_cast<double>(v)));
+  Allowance out;
+  out.kind = Allowance::Kind::kRelativeToMax;
+  out.bound = largest > 0 ? std::max(1e-5, 1e-6 / largest) : 1e-5;
+  return out;
+}
+
+/// The profile that makes a runtime's integers.
+TfliteNumerics profile_of(const std::string& runtime) {
+  for (const TfliteNumerics n : {TfliteNumerics::kLitertXnnpack, TfliteNumerics::kTflm})
+    if (runtime == enum_names(n)[static_cast<size_t>(n)]) return n;
+  return TfliteNumerics::kLitertRef;
+}
+
 class ModelFile : public CaseKind {
  public:
   Result<Prepared> prepare(const CaseRef& ref, Executor&) const override {
-    if (fs::exists(ref.folder / "model.tflite")) return Status::unsupported({}, ".tflite files are not read");
-    if (!fs::exists(ref.folder / "model.onnx"))
+    const bool tflite = fs::exists(ref.folder / "model.tflite");
+    if (!tflite && !fs::exists(ref.folder / "model.onnx"))
       return Status::user({ref.folder.string(), "", ""}, "has no model.tflite or model.onnx");
     Prepared out;
     if (ref.about.contains("runtimes_that_refuse") && ref.about["runtimes_that_refuse"].contains("ort-noopt")) {
@@ -192,8 +242,10 @@ class ModelFile : public CaseKind {
       return out;
     }
     for (const ordered_json& json : ref.about.at("sets")) {
-      QL_ASSIGN(const Set set, read_set(ref, json, {"onnx", "ort-noopt"}));
-      QL_ASSIGN(Imported imported, import_onnx(ref, set));
+      QL_ASSIGN(const Set set, read_set(ref, json, {"onnx", "ort-noopt", "litert-ref", "litert-xnnpack", "tflm"}));
+      const Reader reader = tflite ? tflite_reader(ref.folder / "model.tflite", profile_of(set.runtime))
+                                   : onnx_reader(ref.folder / "model.onnx");
+      QL_ASSIGN(Imported imported, import_model(ref, set, reader));
       Job job;
       for (size_t step = 0; step < set.steps; step++) {
         std::vector<HostTensor> inputs;
@@ -212,7 +264,7 @@ class ModelFile : public CaseKind {
         return Status::user({ref.folder.string(), "", "outputs"},
                             "the case has another number of outputs than the model");
       const int number = json.value("set", 0);
-      job.check = [set, steps = imported.steps, about = ref.about, number](
+      job.check = [set, tflite, steps = imported.steps, about = ref.about, number](
                       size_t run, const std::vector<HostTensor>& outputs, Findings& findings) {
         for (size_t i = 0; i < outputs.size(); i++) {
           if (!set.outputs[i]) continue;
@@ -220,7 +272,8 @@ class ModelFile : public CaseKind {
           const std::string label = "set " + std::to_string(number) +
                                     (set.steps > 1 ? " step " + std::to_string(run) : "") + " output " +
                                     std::to_string(i) + " (" + set.runtime + ")";
-          findings.compare(label, widened(outputs[i]), widened(want), allowance(want, about, set.agreement, steps[i]));
+          findings.compare(label, widened(outputs[i]), widened(want),
+                           tflite ? tflite_allowance(want, about) : allowance(want, about, set.agreement, steps[i]));
         }
       };
       out.jobs.push_back(std::move(job));

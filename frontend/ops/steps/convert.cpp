@@ -125,7 +125,10 @@ Value requantize(const StepArgs& args, Value v, const Value* operands) {
   };
   const int64_t zero_point = args.operands.size() > 2 ? operands[2].i : 0;
   int64_t result = 0;
-  if (args.value == ValueType::kI64) {
+  if (args.step.mode == RequantizeMode::kFloat64) {
+    const auto exponent = static_cast<int32_t>(std::clamp<int64_t>(operands[1].i, -1000, 900));
+    result = requantize_float64(v.i, ExactMultiplier{operands[0].i, exponent}.value());
+  } else if (args.value == ValueType::kI64) {
     constexpr int64_t kLimit = int64_t{1} << 47;
     result = requantize_fixed_int16(std::clamp(v.i, -kLimit + 1, kLimit - 1), {mantissa, shift(14)});
   } else if (args.step.mode == RequantizeMode::kFixedSingle) {
@@ -140,8 +143,9 @@ std::string check_requantize(const StepTypes& types) {
   if (types.value != ValueType::kI32 && types.value != ValueType::kI64) {
     return "takes int32 or int64, not " + std::string(name(types.value));
   }
-  if (types.operands[0] != ValueType::kI32)
-    return "takes int32 multipliers, not " + std::string(name(types.operands[0]));
+  const ValueType multiplier = types.step.mode == RequantizeMode::kFloat64 ? ValueType::kI64 : ValueType::kI32;
+  if (types.operands[0] != multiplier)
+    return "takes " + std::string(name(multiplier)) + " multipliers, not " + name(types.operands[0]);
   if (!is_integer(types.operands[1])) return "takes integer shifts, not " + std::string(name(types.operands[1]));
   if (!is_integer(types.step.type)) return "gives an integer, not " + std::string(name(types.step.type));
   return check_zero_point(types, 2);

@@ -1,0 +1,94 @@
+// QUANTIZE, DEQUANTIZE, FAKE_QUANT.
+#include <cmath>
+
+#include "frontend/formats/tflite/quantized.h"
+
+namespace qlathe {
+namespace {
+
+struct Parameters {
+  TensorId scale, zero_point;
+};
+
+/// Scales and zero points as they broadcast to a tensor of `rank`: one, or one per index of the quantized dimension.
+Parameters parameters(TfliteNode& node, const TfliteQuant& quant, int64_t rank) {
+  Shape shape;
+  if (quant.scale.size() > 1) {
+    shape.assign(static_cast<size_t>(rank), 1);
+    shape[static_cast<size_t>(quant.axis)] = static_cast<int64_t>(quant.scale.size());
+  }
+  HostTensor scale(ValueType::kF32, shape), zero(ValueType::kI32, shape);
+  for (size_t i = 0; i < quant.scale.size(); i++) {
+    scale.as<float>()[i] = quant.scale[i];
+    zero.set_int(static_cast<int64_t>(i), quant.zero_point[i]);
+  }
+  return {node.constant(std::move(scale), "scale"), node.constant(std::move(zero), "zero_point")};
+}
+
+/// round half away (x / scale) + zero point, saturated; between integers by a fixed-point multiplier.
+void read_quantize(TfliteNode& node) {
+  const TensorId x = node.in(0);
+  const ValueType from = node.in_type(0), to = node.output_type();
+  const TfliteQuant y = node.out_quant();
+  if (!is_integer(to)) node.unsupported("output", std::string("is ") + name(to) + ", expected an integer");
+  TfliteSteps steps(node);
+  if (is_float(from)) {
+    const Parameters p = parameters(node, y, node.rank(x));
+    PointwiseStep& step = steps.add("quantize", to, {p.scale, p.zero_point});
+    step.zero_point_after = true;
+    step.rounding = Rounding::kHalfAwayFromZero;
+    return node.result(tflite_apply(node, node.cast(x, ValueType::kF32), std::move(steps)));
+  }
+  const TfliteQuant q = node.in_quant(0);
+  steps.center(q.zero_point[0]);
+  steps.requantize({static_cast<double>(q.scale[0]) / static_cast<double>(y.scale[0])}, to, y.zero_point[0], -HUGE_VAL,
+                   HUGE_VAL);
+  node.result(tflite_apply(node, x, std::move(steps)));
+}
+
+void read_dequantize(TfliteNode& node) {
+  const TensorId x = node.in(0);
+  const ValueType from = node.in_type(0);
+  if (is_float(from)) return node.result(node.cast(x, ValueType::kF32));
+  const Parameters p = parameters(node, node.in_quant(0), node.rank(x));
+  TfliteSteps steps(node);
+  steps.add("dequantize", ValueType::kF32, {p.scale, p.zero_point});
+  node.result(tflite_apply(node, x, std::move(steps)));
+}
+
+/// The range [min, max] in 2^bits steps, moved so that zero is one of them: FakeQuantizeArray of LiteRT's
+/// quantization_util.
+void read_fake_quant(TfliteNode& node) {
+  const auto& o = node.options<tflite::FakeQuantOptions>();
+  if (o.num_bits() < 2 || o.num_bits() > 16) node.problem("num_bits", "is " + std::to_string(o.num_bits()));
+  const auto lowest = static_cast<float>(o.narrow_range() ? 1 : 0);
+  const auto highest = static_cast<float>((1 << o.num_bits()) - 1);
+  const float lo = o.min(), hi = o.max();
+  if (!(lo <= 0) || !(hi >= 0) || !(lo < hi)) node.problem("min", "the range does not contain zero");
+  const float scale = (hi - lo) / (highest - lowest);
+  const float from_min = lowest - lo / scale;
+  const float zero = from_min < lowest ? lowest : from_min > highest ? highest : std::round(from_min);
+  const float nudged_lo = (lowest - zero) * scale, nudged_hi = (highest - zero) * scale;
+  TfliteSteps steps(node);
+  PointwiseStep& clamp = steps.add("clamp", ValueType::kF32);
+  clamp.lo = static_cast<double>(nudged_lo);
+  clamp.hi = static_cast<double>(nudged_hi);
+  const TensorId base = node.scalar(nudged_lo);
+  steps.add("sub", ValueType::kF32, {base});
+  steps.add("mul", ValueType::kF32, {node.scalar(1.0f / scale)});
+  PointwiseStep& round = steps.add("cast", ValueType::kI32);
+  round.rounding = Rounding::kHalfAwayFromZero;
+  steps.add("cast", ValueType::kF32);
+  steps.add("mul", ValueType::kF32, {node.scalar(scale)});
+  steps.add("add", ValueType::kF32, {base});
+  node.result(tflite_apply(node, node.in(0), std::move(steps)));
+}
+
+const TfliteOps::Add kOps({
+    {"QUANTIZE", read_quantize},
+    {"DEQUANTIZE", read_dequantize},
+    {"FAKE_QUANT", read_fake_quant},
+});
+
+}  // namespace
+}  // namespace qlathe

@@ -1,0 +1,249 @@
+// Pooling, reductions, softmax and norms.
+#include <algorithm>
+#include <bit>
+#include <cmath>
+
+#include "frontend/formats/import/index_ops.h"
+#include "frontend/formats/tflite/quantized.h"
+#include "frontend/formats/tflite/windows.h"
+#include "frontend/numerics/multiplier_of.h"
+#include "frontend/ops/contraction.h"
+#include "frontend/ops/reduction.h"
+
+namespace qlathe {
+namespace {
+
+std::vector<TensorId> with_operands(TensorId x, const std::vector<TensorId>& operands) {
+  std::vector<TensorId> out = {x};
+  out.insert(out.end(), operands.begin(), operands.end());
+  return out;
+}
+
+/// How many elements of the input each window covers: [1, oh, ow, 1], or one number where all cover the same.
+HostTensor window_counts(const Shape& x, const PoolAttrs& pool) {
+  std::vector<std::vector<int64_t>> along(2);
+  for (size_t d = 0; d < 2; d++) {
+    const Window& w = pool.windows[d];
+    const int64_t padded = x[d + 1] + pool.pad_lo[d] + pool.pad_hi[d];
+    for (int64_t begin = -pool.pad_lo[d]; begin + w.kernel <= padded - pool.pad_lo[d]; begin += w.stride)
+      along[d].push_back(std::min(begin + w.kernel, x[d + 1]) - std::max<int64_t>(begin, 0));
+  }
+  HostTensor out(ValueType::kF32, {1, static_cast<int64_t>(along[0].size()), static_cast<int64_t>(along[1].size()), 1});
+  size_t i = 0;
+  for (int64_t y : along[0]) {
+    for (int64_t z : along[1])
+      out.as<float>()[i++] = static_cast<float>(y * z);
+  }
+  const auto counts = out.as<float>();
+  const bool same = std::all_of(counts.begin(), counts.end(), [&](float c) { return c == counts[0]; });
+  return same && !counts.empty() ? HostTensor::scalar(counts[0]) : out;
+}
+
+void read_pool(TfliteNode& node) {
+  const auto& o = node.options<tflite::Pool2DOptions>();
+  TensorId x = node.in(0);
+  const Shape s = node.shape(x);
+  if (s.size() != 4) node.problem("input", "has the shape " + to_string(s) + "; pooling takes 4 axes");
+  auto attrs = std::make_shared<PoolAttrs>();
+  const int64_t kernel[] = {o.filter_height(), o.filter_width()}, stride[] = {o.stride_h(), o.stride_w()};
+  for (size_t d = 0; d < 2; d++) {
+    const TfliteWindow w = tflite_window(node, o.padding(), s[d + 1], kernel[d], stride[d]);
+    attrs->windows.push_back(w.window);
+    attrs->pad_lo.push_back(w.pad_lo);
+    attrs->pad_hi.push_back(w.pad_hi);
+  }
+  const ValueType type = node.in_type(0);
+  const bool real = type == ValueType::kF32;
+  if (!real && !is_quantized(type)) node.unsupported("input", std::string("is ") + name(type));
+  TfliteSteps steps(node);
+  const auto function = o.fused_activation_function();
+  const TfliteRange range = real ? TfliteRange{} : tflite_range(node, function, type, node.out_quant());
+  const auto limit = [&](PointwiseStep& step) {
+    step.lo = static_cast<double>(range.lo);
+    step.hi = static_cast<double>(range.hi);
+  };
+  if (node.op() == "MAX_POOL_2D") {
+    attrs->kind = PoolKind::kMax;
+    if (real) {
+      steps.activation(function);
+    } else if (function != tflite::ActivationFunctionType::NONE) {
+      limit(steps.add("clamp", type));
+    }
+  } else {
+    attrs->kind = PoolKind::kSum;
+    if (node.op() == "L2_POOL_2D") {
+      if (!real) node.unsupported("input", std::string("is ") + name(type) + "; float32 is supported");
+      x = node.binary("mul", x, x);
+    }
+    HostTensor counts = window_counts(s, *attrs);
+    if (type == ValueType::kI16 && kernel[0] * kernel[1] > 255)
+      node.unsupported("filter", "of more than 255 elements on int16 is not supported");
+    if (!real) steps.add("cast", ValueType::kF32);
+    // The quotient of two integers of this size rounds in float32 as in integers: ties are exact, and no other
+    // quotient comes as near to one as float32 tells apart.
+    steps.add("div", ValueType::kF32, {node.constant(std::move(counts), "count")});
+    if (!real) {
+      PointwiseStep& cast = steps.add("cast", type);
+      cast.rounding = Rounding::kHalfAwayFromZero;
+      limit(cast);
+    } else {
+      if (node.op() == "L2_POOL_2D") steps.add("sqrt", ValueType::kF32);
+      steps.activation(function);
+    }
+  }
+  attrs->steps = steps.steps;
+  node.result(node.add("pool", with_operands(x, steps.operands), attrs));
+}
+
+std::vector<int64_t> reduced_axes(TfliteNode& node) {
+  std::vector<int64_t> axes = node.constant_integers(1, "axis");
+  const int64_t rank = node.rank(node.in(0));
+  for (int64_t& a : axes)
+    a = node.axis(a, rank);
+  std::sort(axes.begin(), axes.end());
+  axes.erase(std::unique(axes.begin(), axes.end()), axes.end());
+  return axes;
+}
+
+SumOrder sum_order(const std::vector<int64_t>& axes, int64_t rank) {
+  return !axes.empty() && axes.back() == rank - 1 ? SumOrder::kInterleaved16 : SumOrder::kSequential;
+}
+
+
+void read_mean_or_sum(TfliteNode& node) {
+  const bool mean = node.op() == "MEAN";
+  const TensorId x = node.in(0);
+  const ValueType type = node.in_type(0);
+  auto attrs = std::make_shared<ReduceAttrs>();
+  attrs->axes = reduced_axes(node);
+  attrs->keep_dims = node.options<tflite::ReducerOptions>().keep_dims();
+  attrs->sum_order = sum_order(attrs->axes, node.rank(x));
+  int64_t n = 1;
+  for (int64_t a : attrs->axes)
+    n *= node.shape(x)[static_cast<size_t>(a)];
+  if (n < 1) node.unsupported("input", "has no elements to reduce");
+  TfliteSteps steps(node);
+  if (is_quantized(type)) {
+    const TfliteQuant from = node.in_quant(0), to = node.out_quant();
+    QuantizedMultiplier m = multiplier_of(static_cast<double>(from.scale[0]) / static_cast<double>(to.scale[0]));
+    if (mean) {
+      // The division goes into the multiplier, as far as its bits allow.
+      int shift = std::bit_width(static_cast<uint64_t>(n)) - 1;
+      shift = std::min({shift, 32, 31 + m.shift});
+      m.mantissa = static_cast<int32_t>((static_cast<int64_t>(m.mantissa) << shift) / n);
+      m.shift -= shift;
+    }
+    const int64_t zero = from.zero_point[0] * n;
+    if (zero != 0) steps.add("sub", ValueType::kI32, {tflite_integers(node, {zero})});
+    std::vector<TensorId> with = {tflite_integers(node, {m.mantissa}), tflite_integers(node, {m.shift})};
+    if (to.zero_point[0] != 0) with.push_back(tflite_integers(node, {to.zero_point[0]}));
+    steps.add("requantize", type, with).mode = RequantizeMode::kFixedDouble;
+  } else if (type == ValueType::kF32) {
+    if (mean) steps.add("div", ValueType::kF32, {node.scalar(static_cast<float>(n))});
+  } else if (type == ValueType::kI32) {
+    if (mean) steps.add("div", ValueType::kI32, {tflite_integers(node, {n})});
+  } else {
+    node.unsupported("input", std::string("is ") + name(type));
+  }
+  attrs->steps = steps.steps;
+  node.result(node.add("reduce", with_operands(x, steps.operands), attrs));
+}
+
+void read_reduce(TfliteNode& node) {
+  TensorId x = node.in(0);
+  const ValueType type = node.in_type(0);
+  auto attrs = std::make_shared<ReduceAttrs>();
+  attrs->axes = reduced_axes(node);
+  attrs->keep_dims = node.options<tflite::ReducerOptions>().keep_dims();
+  const std::string& op = node.op();
+  attrs->kind = op == "REDUCE_MAX" || op == "REDUCE_ANY"   ? ReduceKind::kMax
+                : op == "REDUCE_MIN" || op == "REDUCE_ALL" ? ReduceKind::kMin
+                                                           : ReduceKind::kProduct;
+  if (op == "REDUCE_PROD" && type != ValueType::kF32 && type != ValueType::kI32)
+    node.unsupported("input", std::string("is ") + name(type) + "; float32 and int32 are supported");
+  if (type == ValueType::kBool) x = node.cast(x, ValueType::kI32);
+  node.result(node.cast(node.add("reduce", {x}, attrs), type));
+}
+
+void read_arg(TfliteNode& node) {
+  TensorId x = node.in(0);
+  const int64_t rank = node.rank(x);
+  const auto axes = node.constant_integers(1, "axis");
+  if (axes.size() != 1) node.problem("axis", "is not one axis");
+  if (node.in_type(0) == ValueType::kBool) x = node.cast(x, ValueType::kI32);
+  const TensorId at = import_arg_extreme(node, x, node.axis(axes[0], rank), node.op() == "ARG_MAX", false);
+  node.result(node.cast(at, node.output_type()));
+}
+
+void read_cumsum(TfliteNode& node) {
+  const auto& o = node.options<tflite::CumsumOptions>();
+  const auto axes = node.constant_integers(1, "axis");
+  if (axes.size() != 1) node.problem("axis", "is not one axis");
+  const TensorId x = node.in(0);
+  node.result(import_cumulative_sum(node, x, node.axis(axes[0], node.rank(x)), o.exclusive(), o.reverse()));
+}
+
+/// x / sqrt(max(sum(x * x), 1e-6)) along the last axis.
+void read_l2_normalization(TfliteNode& node) {
+  const TensorId x = node.in(0);
+  if (node.in_type(0) != ValueType::kF32)
+    node.unsupported("input", std::string("is ") + name(node.in_type(0)) + "; float32 is supported");
+  if (node.rank(x) < 1) node.problem("input", "is a scalar");
+  auto attrs = std::make_shared<ReduceAttrs>();
+  attrs->kind = ReduceKind::kSumSquares;
+  attrs->axes = {node.rank(x) - 1};
+  attrs->keep_dims = true;
+  attrs->sum_order = SumOrder::kInterleaved16;
+  attrs->steps = {import_step("max", ValueType::kF32, {1}), import_step("sqrt")};
+  const TensorId length = node.add("reduce", {x, node.scalar(1e-6f)}, attrs);
+  TfliteSteps steps(node);
+  steps.add("div", ValueType::kF32, {length});
+  steps.activation(node.options<tflite::L2NormOptions>().fused_activation_function());
+  node.result(tflite_apply(node, x, std::move(steps)));
+}
+
+/// x * (bias + alpha * sum of squares over the neighbouring channels)^-beta.
+void read_local_response_normalization(TfliteNode& node) {
+  const auto& o = node.options<tflite::LocalResponseNormalizationOptions>();
+  const TensorId x = node.in(0);
+  const Shape s = node.shape(x);
+  if (node.in_type(0) != ValueType::kF32 || s.size() != 4) node.unsupported("input", "is not float32 of 4 axes");
+  if (o.radius() < 0 || s[3] > 4096) node.unsupported("radius", "is out of range");
+  HostTensor band(ValueType::kF32, {s[3], s[3]});
+  for (int64_t from = 0; from < s[3]; from++) {
+    for (int64_t to = 0; to < s[3]; to++)
+      band.as<float>()[static_cast<size_t>(from * s[3] + to)] = std::abs(from - to) <= o.radius() ? 1.f : 0.f;
+  }
+  auto attrs = std::make_shared<DotGeneralAttrs>();
+  attrs->lhs_contracting = {3};
+  attrs->rhs_contracting = {0};
+  const TensorId squares =
+      node.add("dot_general", {node.binary("mul", x, x), node.constant(std::move(band), "band")}, attrs);
+  TfliteSteps steps(node);
+  steps.add("mul", ValueType::kF32, {node.scalar(o.alpha())});
+  steps.add("add", ValueType::kF32, {node.scalar(o.bias())});
+  steps.add("pow", ValueType::kF32, {node.scalar(-o.beta())});
+  steps.add("mul", ValueType::kF32, {x});
+  node.result(tflite_apply(node, squares, std::move(steps)));
+}
+
+const TfliteOps::Add kOps({
+    {"AVERAGE_POOL_2D", read_pool},
+    {"MAX_POOL_2D", read_pool},
+    {"L2_POOL_2D", read_pool},
+    {"MEAN", read_mean_or_sum},
+    {"SUM", read_mean_or_sum},
+    {"REDUCE_MAX", read_reduce},
+    {"REDUCE_MIN", read_reduce},
+    {"REDUCE_PROD", read_reduce},
+    {"REDUCE_ANY", read_reduce},
+    {"REDUCE_ALL", read_reduce},
+    {"ARG_MAX", read_arg},
+    {"ARG_MIN", read_arg},
+    {"CUMSUM", read_cumsum},
+    {"L2_NORMALIZATION", read_l2_normalization},
+    {"LOCAL_RESPONSE_NORMALIZATION", read_local_response_normalization},
+});
+
+}  // namespace
+}  // namespace qlathe
