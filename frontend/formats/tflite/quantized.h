@@ -1,5 +1,6 @@
 #pragma once
 // What the quantized operators of TFLite share: multipliers, activation ranges, steps.
+#include <cmath>
 #include <string>
 #include <vector>
 
