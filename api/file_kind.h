@@ -5,7 +5,8 @@
 namespace qlathe {
 
 /// The formats that a model may have, for messages.
-inline constexpr const char* kModelFormats = "a spec (.json), an ONNX model (.onnx), a TFLite model (.tflite) or a graph in text form (.qir)";
+inline constexpr const char* kModelFormats =
+    "a spec (.json), an ONNX model (.onnx), a TFLite model (.tflite) or a graph in text form (.qir)";
 
 /// Whether it is the text form of a graph, maybe after comments.
 bool begins_graph_text(std::string_view beginning);

@@ -53,13 +53,13 @@ target_link_libraries(qlathe_onnx_schema PUBLIC protobuf::libprotobuf)
 # TFLite's tables: our own schema, made C++ by flatbuffers' compiler.
 find_package(FlatBuffers REQUIRED CONFIG)
 find_program(QLATHE_FLATC flatc REQUIRED)
-set(tflite_out "${PROJECT_BINARY_DIR}/tflite_schema/frontend/formats/tflite")
+set(tflite_out "${PROJECT_BINARY_DIR}/tflite_schema")
 file(MAKE_DIRECTORY "${tflite_out}")
 add_custom_command(
-  OUTPUT "${tflite_out}/schema_generated.h"
-  COMMAND "${QLATHE_FLATC}" --cpp --scoped-enums --gen-object-api -o "${tflite_out}" "${PROJECT_SOURCE_DIR}/frontend/formats/tflite/schema.fbs"
-  DEPENDS "${PROJECT_SOURCE_DIR}/frontend/formats/tflite/schema.fbs" VERBATIM)
-add_custom_target(qlathe_tflite_schema_header DEPENDS "${tflite_out}/schema_generated.h")
+  OUTPUT "${tflite_out}/tflite_schema_generated.h"
+  COMMAND "${QLATHE_FLATC}" --cpp --scoped-enums --gen-object-api -o "${tflite_out}" "${PROJECT_SOURCE_DIR}/frontend/formats/tflite/tflite_schema.fbs"
+  DEPENDS "${PROJECT_SOURCE_DIR}/frontend/formats/tflite/tflite_schema.fbs" VERBATIM)
+add_custom_target(qlathe_tflite_schema_header DEPENDS "${tflite_out}/tflite_schema_generated.h")
 add_library(qlathe_tflite_schema INTERFACE)
 add_dependencies(qlathe_tflite_schema qlathe_tflite_schema_header)
-target_include_directories(qlathe_tflite_schema SYSTEM INTERFACE "${PROJECT_BINARY_DIR}/tflite_schema")
+target_include_directories(qlathe_tflite_schema SYSTEM INTERFACE "${tflite_out}")

@@ -45,9 +45,9 @@ namespace qlathe {
 ///   `mode`
 ///                                   (numerics/requantize.h), add the zero point, saturate to [lo, hi] cut with the
 ///                                   type's range. int64 (of 16-bit activations): requantize_fixed_int16, the value
-///                                   first saturated to 48 bits. Shifts are cut to what the formula takes. Mode float64: int32
-///                                   or int64 times multiplier * 2^shift in float64 (an int64 of 53 bits and an exponent),
-///                                   half away from zero
+///                                   first saturated to 48 bits. Shifts are cut to what the formula takes. Mode
+///                                   float64: int32 or int64 times multiplier * 2^shift in float64 (an int64 of 53 bits
+///                                   and an exponent), half away from zero
 ///   add_requantized sub_requantized   b multiplier shift [zero_point]
 ///                                   v (int32) op ((int32(b) - zero_point) * 2^shift_left, multiplied, shifted and
 ///                                   rounded as requantize does by `mode`); swapped: that op v. b is an integer of at

@@ -112,7 +112,8 @@ double step_size(const Graph& graph, TensorId id) {
 struct Reader {
   fs::path file;
   std::function<Result<std::vector<std::string>>()> inputs;
-  std::function<Result<Graph>(const std::map<std::string, Shape>& shapes, const std::map<std::string, HostTensor>&)> read;
+  std::function<Result<Graph>(const std::map<std::string, Shape>& shapes, const std::map<std::string, HostTensor>&)>
+      read;
 };
 
 Reader onnx_reader(const fs::path& file) {

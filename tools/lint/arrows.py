@@ -13,7 +13,8 @@ ROOMS = {
     "frontend/numerics": ["frontend/ir"],
     "frontend/ops": ["frontend/ir", "frontend/numerics"],
     "frontend/reference": ["frontend/ir", "frontend/ops", "frontend/numerics"],
-    "frontend/formats": ["frontend/ir", OPS_HEADERS],
+    # What a format computes with integers are multipliers and tables of its own rounding.
+    "frontend/formats": ["frontend/ir", OPS_HEADERS, "frontend/numerics"],
     "frontend/rules": ["frontend/ir", OPS_HEADERS, "frontend/numerics", "frontend/formats/json_reader.h", "frontend/formats/json_writer.h"],
     # Constants are folded by the reference itself: there is no second meaning.
     "frontend/passes": ["frontend/ir", OPS_HEADERS, "frontend/numerics", "frontend/reference"],

@@ -103,8 +103,7 @@ TopK import_top_k(ImportNode& node, TensorId x, int64_t k, int64_t axis, bool la
 /// As a product with a triangle of ones.
 TensorId import_cumulative_sum(ImportNode& node, TensorId x, int64_t axis, bool exclusive, bool reverse) {
   const ValueType type = node.type(x).type;
-  if (type != ValueType::kF32)
-    node.unsupported("input", std::string(name(type)) + " is not supported; float32 is");
+  if (type != ValueType::kF32) node.unsupported("input", std::string(name(type)) + " is not supported; float32 is");
   const int64_t n = node.shape(x)[static_cast<size_t>(axis)];
   if (n > 4096) node.unsupported("axis", "has " + std::to_string(n) + " elements; at most 4096 are supported");
   HostTensor ones(ValueType::kF32, {n, n});  // [from, to]

@@ -45,11 +45,13 @@ DynamicallyQuantized tflite_dynamic_quantize(TfliteNode& node, TensorId x, const
     return out;
   }
   const TensorId zero = node.scalar(0.0f);
-  const TensorId lo = extreme(node, x, ReduceKind::kMin, range.rows, {import_step("min", ValueType::kF32, {1})}, {zero});
-  const TensorId hi = extreme(node, x, ReduceKind::kMax, range.rows, {import_step("max", ValueType::kF32, {1})}, {zero});
-  out.scale = node.pointwise(
-      hi, {import_step("sub", ValueType::kF32, {1}), import_step("div", ValueType::kF32, {2}), guard()},
-      {lo, node.scalar(255.0f)});
+  const TensorId lo =
+      extreme(node, x, ReduceKind::kMin, range.rows, {import_step("min", ValueType::kF32, {1})}, {zero});
+  const TensorId hi =
+      extreme(node, x, ReduceKind::kMax, range.rows, {import_step("max", ValueType::kF32, {1})}, {zero});
+  out.scale =
+      node.pointwise(hi, {import_step("sub", ValueType::kF32, {1}), import_step("div", ValueType::kF32, {2}), guard()},
+                     {lo, node.scalar(255.0f)});
   // Of the two ends the one whose quotient has the smaller error: |lo| / scale + 128 < |hi| / scale + 127.
   const TensorId from_lo = node.pointwise(
       lo, {import_step("div", ValueType::kF32, {1}), import_step("neg"), import_step("sub", ValueType::kF32, {2})},
@@ -57,9 +59,8 @@ DynamicallyQuantized tflite_dynamic_quantize(TfliteNode& node, TensorId x, const
   const TensorId from_hi = node.pointwise(
       hi, {import_step("div", ValueType::kF32, {1}), import_step("neg"), import_step("add", ValueType::kF32, {2})},
       {out.scale, node.scalar(127.0f)});
-  const TensorId nearer_lo = node.pointwise(
-      lo, {import_step("neg"), import_step("less", ValueType::kBool, {1})},
-      {node.binary("sub", hi, out.scale)});
+  const TensorId nearer_lo = node.pointwise(lo, {import_step("neg"), import_step("less", ValueType::kBool, {1})},
+                                            {node.binary("sub", hi, out.scale)});
   const TensorId chosen = node.select(nearer_lo, from_lo, from_hi);
   out.zero_point = node.pointwise(chosen, {cast});
   const TensorId factor = node.pointwise(out.scale, {import_step("reciprocal")});

@@ -1,10 +1,11 @@
 #include "frontend/formats/tflite/importer.h"
 
+#include <tflite_schema_generated.h>
+
 #include <algorithm>
 #include <filesystem>
 
 #include "frontend/formats/tflite/node.h"
-#include "frontend/formats/tflite/schema_generated.h"
 #include "frontend/ir/suggest.h"
 
 namespace qlathe {
@@ -218,7 +219,8 @@ void TfliteImporter::finish_states() {
       state.next = variable.latest;
       if (graph.producer(state.next) >= 0) continue;
       // Never assigned, or assigned from a constant or an input: a node of its own makes the next value.
-      auto copy = graph.add("pointwise", {state.next}, std::make_shared<PointwiseAttrs>(), Origin{name, "", "", path()});
+      auto copy =
+          graph.add("pointwise", {state.next}, std::make_shared<PointwiseAttrs>(), Origin{name, "", "", path()});
       if (copy.ok())
         state.next = *copy;
       else

@@ -1,10 +1,11 @@
 #include "frontend/formats/tflite/model_file.h"
 
+#include <tflite_schema_generated.h>
+
 #include <cstring>
 #include <fstream>
 
 #include "frontend/formats/byte_source.h"
-#include "frontend/formats/tflite/schema_generated.h"
 #include "frontend/formats/tflite/tflite.h"
 
 namespace qlathe {
@@ -183,8 +184,7 @@ Result<std::shared_ptr<const TfliteFile>> TfliteFile::load(const std::string& pa
 TfliteFile::Bytes TfliteFile::data_of(const tflite::Tensor& tensor) const {
   if (tensor.buffer() == 0 || tensor.buffer() >= count(model_->buffers())) return {};
   const auto* buffer = model_->buffers()->Get(tensor.buffer());
-  if (buffer->offset() > 1)
-    return {reinterpret_cast<const uint8_t*>(bytes_.data()) + buffer->offset(), buffer->size()};
+  if (buffer->offset() > 1) return {reinterpret_cast<const uint8_t*>(bytes_.data()) + buffer->offset(), buffer->size()};
   if (buffer->data() == nullptr) return {};
   return {buffer->data()->data(), buffer->data()->size()};
 }
@@ -201,8 +201,9 @@ bool TfliteFile::has_data(const tflite::Tensor& tensor) const {
 Result<HostTensor> TfliteFile::read(const tflite::Tensor& tensor) const {
   const auto type = tflite_type(static_cast<int>(tensor.type()));
   if (!type) {
-    return Status::unsupported({"", tflite_name(tensor), "type"},
-                               "tensors of " + tflite_type_name(static_cast<int>(tensor.type())) + " are not supported");
+    return Status::unsupported(
+        {"", tflite_name(tensor), "type"},
+        "tensors of " + tflite_type_name(static_cast<int>(tensor.type())) + " are not supported");
   }
   const Shape shape = tflite_shape(tensor);
   QL_RETURN_IF_ERROR(check_shape(shape));

@@ -1,18 +1,17 @@
 #pragma once
 // One operator of a TFLite model while it is imported.
 #include <flatbuffers/flatbuffers.h>
+#include <tflite_schema_generated.h>
 
 #include <optional>
 #include <string>
 #include <vector>
 
 #include "frontend/formats/import/import_node.h"
+#include "frontend/formats/import/import_node.h"
 #include "frontend/formats/tflite/importer.h"
-#include "frontend/formats/tflite/schema_generated.h"
 
 namespace qlathe {
-
-
 
 /// real = (q - zero_point) * scale; one of each, or one per index of `axis`.
 struct TfliteQuant {

@@ -24,7 +24,8 @@ Shape resolved(TfliteNode& node, Shape to, int64_t count) {
   }
   if (open >= 0) to[static_cast<size_t>(open)] = known == 0 ? 0 : count / known;
   if (element_count(to) != count)
-    node.problem("shape", to_string(to) + " has another number of elements than the input (" + std::to_string(count) + ")");
+    node.problem("shape",
+                 to_string(to) + " has another number of elements than the input (" + std::to_string(count) + ")");
   return to;
 }
 
@@ -57,7 +58,8 @@ void read_squeeze(TfliteNode& node) {
   } else {
     for (int32_t a : *given) {
       const auto d = static_cast<size_t>(node.axis(a, node.rank(x), "squeeze_dims"));
-      if (s[d] != 1) node.problem("squeeze_dims", "axis " + std::to_string(a) + " has " + std::to_string(s[d]) + " elements");
+      if (s[d] != 1)
+        node.problem("squeeze_dims", "axis " + std::to_string(a) + " has " + std::to_string(s[d]) + " elements");
       drop[d] = true;
     }
   }
@@ -98,7 +100,8 @@ TensorId rescaled(TfliteNode& node, size_t i) {
   const TfliteQuant from = node.in_quant(i), to = node.out_quant();
   if (from.scale[0] == to.scale[0] && from.zero_point[0] == to.zero_point[0]) return x;
   if (node.in_type(i) != ValueType::kU8)
-    node.unsupported("quantization", "operand " + std::to_string(i) + " has another scale or zero point than the result");
+    node.unsupported("quantization",
+                     "operand " + std::to_string(i) + " has another scale or zero point than the result");
   const float inverse = 1.0f / to.scale[0], scale = from.scale[0] * inverse;
   const float bias = -static_cast<float>(from.zero_point[0]) * scale;
   TfliteSteps steps(node);
@@ -152,7 +155,8 @@ void read_unpack(TfliteNode& node) {
   Shape one = node.shape(x);
   const int64_t n = one[static_cast<size_t>(axis)];
   if (n != static_cast<int64_t>(node.output_count()))
-    node.problem("output", "has " + std::to_string(node.output_count()) + " results for " + std::to_string(n) + " slices");
+    node.problem("output",
+                 "has " + std::to_string(node.output_count()) + " results for " + std::to_string(n) + " slices");
   one.erase(one.begin() + axis);
   for (int64_t i = 0; i < n; i++)
     node.result(node.reshape(node.slice_axis(x, axis, i, 1), one));
@@ -174,7 +178,8 @@ void read_split(TfliteNode& node) {
   const TensorId x = node.in(1);
   const int64_t axis = node.axis(given[0], node.rank(x)), n = node.shape(x)[static_cast<size_t>(axis)];
   const int64_t parts = node.options<tflite::SplitOptions>().num_splits();
-  if (parts < 1 || n % parts != 0) node.problem("num_splits", std::to_string(parts) + " does not divide " + std::to_string(n));
+  if (parts < 1 || n % parts != 0)
+    node.problem("num_splits", std::to_string(parts) + " does not divide " + std::to_string(n));
   split_at(node, x, axis, std::vector<int64_t>(static_cast<size_t>(parts), n / parts));
 }
 
@@ -329,120 +334,6 @@ void read_gather(TfliteNode& node) {
 
 void read_gather_nd(TfliteNode& node) { node.result(import_gather_nd(node, node.in(0), node.in(1), 0)); }
 
-/// [N, h, w, C] with blocks of b x b pixels as channels, and back.
-void read_space_to_depth(TfliteNode& node) {
-  const TensorId x = node.in(0);
-  const Shape s = node.shape(x);
-  const int64_t b = node.options<tflite::SpaceToDepthOptions>().block_size();
-  if (s.size() != 4 || b < 1 || s[1] % b != 0 || s[2] % b != 0)
-    node.problem("block_size", std::to_string(b) + " does not divide " + to_string(s));
-  const TensorId split = node.reshape(x, {s[0], s[1] / b, b, s[2] / b, b, s[3]});
-  node.result(node.reshape(node.transpose(split, {0, 1, 3, 2, 4, 5}), {s[0], s[1] / b, s[2] / b, b * b * s[3]}));
-}
-
-void read_depth_to_space(TfliteNode& node) {
-  const TensorId x = node.in(0);
-  const Shape s = node.shape(x);
-  const int64_t b = node.options<tflite::DepthToSpaceOptions>().block_size();
-  if (s.size() != 4 || b < 1 || b > 1 << 12 || s[3] % (b * b) != 0)
-    node.problem("block_size", std::to_string(b) + " does not divide " + to_string(s));
-  const TensorId split = node.reshape(x, {s[0], s[1], s[2], b, b, s[3] / (b * b)});
-  node.result(node.reshape(node.transpose(split, {0, 1, 3, 2, 4, 5}), {s[0], s[1] * b, s[2] * b, s[3] / (b * b)}));
-}
-
-struct Blocks {
-  std::vector<int64_t> block, lo, hi;
-};
-Blocks blocks(TfliteNode& node, int64_t rank) {
-  Blocks out;
-  out.block = node.constant_integers(1, "block_shape");
-  const auto ends = node.constant_integers(2, node.op() == "SPACE_TO_BATCH_ND" ? "paddings" : "crops");
-  if (static_cast<int64_t>(out.block.size()) >= rank || ends.size() != 2 * out.block.size())
-    node.problem("block_shape", "does not fit the input");
-  for (size_t i = 0; i < out.block.size(); i++) {
-    out.lo.push_back(ends[2 * i]);
-    out.hi.push_back(ends[2 * i + 1]);
-    if (out.block[i] < 1 || out.block[i] > 1 << 20 || out.lo[i] < 0 || out.hi[i] < 0 || out.lo[i] > 1 << 24 ||
-        out.hi[i] > 1 << 24)
-      node.problem("block_shape", "is out of range");
-  }
-  return out;
-}
-
-/// Padded, then every b-th pixel makes an image of its own: [b1, b2, .., N] images.
-void read_space_to_batch_nd(TfliteNode& node) {
-  TensorId x = node.in(0);
-  const Blocks b = blocks(node, node.rank(x));
-  const size_t m = b.block.size();
-  auto attrs = std::make_shared<PadAttrs>();
-  attrs->lo.assign(node.shape(x).size(), 0);
-  attrs->hi = attrs->lo;
-  for (size_t i = 0; i < m; i++) {
-    attrs->lo[i + 1] = b.lo[i];
-    attrs->hi[i + 1] = b.hi[i];
-  }
-  std::vector<TensorId> operands = {x};
-  if (is_quantized(node.in_type(0)) && node.quant_of(node.output()))
-    operands.push_back(node.scalar(node.in_type(0), static_cast<double>(node.out_zero())));
-  x = node.add("pad", operands, attrs);
-  const Shape s = node.shape(x);
-  Shape split = {s[0]}, out = {s[0]};
-  std::vector<int64_t> permutation;
-  for (size_t i = 0; i < m; i++) {
-    if (s[i + 1] % b.block[i] != 0) node.problem("block_shape", "does not divide the padded input " + to_string(s));
-    split.insert(split.end(), {s[i + 1] / b.block[i], b.block[i]});
-    permutation.push_back(static_cast<int64_t>(2 * i + 2));
-    out[0] *= b.block[i];
-    out.push_back(s[i + 1] / b.block[i]);
-  }
-  permutation.push_back(0);
-  for (size_t i = 0; i < m; i++)
-    permutation.push_back(static_cast<int64_t>(2 * i + 1));
-  for (size_t d = m + 1; d < s.size(); d++) {
-    permutation.push_back(static_cast<int64_t>(split.size()));
-    split.push_back(s[d]);
-    out.push_back(s[d]);
-  }
-  node.result(node.reshape(node.transpose(node.reshape(x, split), permutation), out));
-}
-
-void read_batch_to_space_nd(TfliteNode& node) {
-  const TensorId x = node.in(0);
-  const Shape s = node.shape(x);
-  const Blocks b = blocks(node, node.rank(x));
-  const size_t m = b.block.size();
-  int64_t images = s[0];
-  Shape split;
-  for (size_t i = 0; i < m; i++) {
-    if (images % b.block[i] != 0) node.problem("block_shape", "does not divide the batch of " + to_string(s));
-    images /= b.block[i];
-    split.push_back(b.block[i]);
-  }
-  split.push_back(images);
-  std::vector<int64_t> permutation = {static_cast<int64_t>(m)};
-  Shape joined = {images};
-  for (size_t i = 0; i < m; i++) {
-    permutation.push_back(static_cast<int64_t>(m + 1 + i));
-    permutation.push_back(static_cast<int64_t>(i));
-    split.push_back(s[i + 1]);
-    joined.push_back(s[i + 1] * b.block[i]);
-  }
-  for (size_t d = m + 1; d < s.size(); d++) {
-    permutation.push_back(static_cast<int64_t>(split.size()));
-    split.push_back(s[d]);
-    joined.push_back(s[d]);
-  }
-  const TensorId y = node.reshape(node.transpose(node.reshape(x, split), permutation), joined);
-  std::vector<int64_t> start(joined.size(), 0);
-  Shape size = joined;
-  for (size_t i = 0; i < m; i++) {
-    start[i + 1] = b.lo[i];
-    size[i + 1] -= b.lo[i] + b.hi[i];
-    if (size[i + 1] < 0) node.problem("crops", "leave nothing of " + to_string(joined));
-  }
-  node.result(node.slice(y, start, size));
-}
-
 TensorId reversed(TfliteNode& node, TensorId x, const std::vector<int64_t>& axes) {
   std::vector<int64_t> start(node.shape(x).size(), 0), step(node.shape(x).size(), 1);
   for (int64_t a : axes) {
@@ -469,7 +360,8 @@ void read_tile(TfliteNode& node) {
     wide.insert(wide.end(), {times[d], s[d]});
     out.push_back(times[d] * s[d]);
   }
-  if (const Status status = check_shape(out); !status.ok()) node.problem("multiples", "make a tensor that is too large");
+  if (const Status status = check_shape(out); !status.ok())
+    node.problem("multiples", "make a tensor that is too large");
   node.result(node.reshape(node.broadcast(node.reshape(x, apart), wide), out));
 }
 
@@ -577,10 +469,6 @@ const TfliteOps::Add kOps({
     {"MIRROR_PAD", read_pad},
     {"GATHER", read_gather},
     {"GATHER_ND", read_gather_nd},
-    {"SPACE_TO_DEPTH", read_space_to_depth},
-    {"DEPTH_TO_SPACE", read_depth_to_space},
-    {"SPACE_TO_BATCH_ND", read_space_to_batch_nd},
-    {"BATCH_TO_SPACE_ND", read_batch_to_space_nd},
     {"REVERSE_V2", read_reverse_v2},
     {"TILE", read_tile},
     {"BROADCAST_TO", read_broadcast_to},

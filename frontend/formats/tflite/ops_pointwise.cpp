@@ -42,7 +42,8 @@ TensorId plain_binary(TfliteNode& node, const char* op, Activation function) {
     return activated(node, node.binary(op, node.in(0), node.in(1)), function);
   if (is_integer(type) && info(type).bits <= 16) {
     // Results that do not fit wrap, as the runtimes' own integers do.
-    const TensorId wide = node.binary(op, node.cast(node.in(0), ValueType::kI32), node.cast(node.in(1), ValueType::kI32));
+    const TensorId wide =
+        node.binary(op, node.cast(node.in(0), ValueType::kI32), node.cast(node.in(1), ValueType::kI32));
     return node.cast(activated(node, wide, function), type);
   }
   node.unsupported("input", std::string("is ") + name(type) + ", on which there is no " + node.op());
@@ -65,8 +66,11 @@ void quantized_sum(TfliteNode& node, const char* op, Activation function, bool p
   const TfliteRange range = tflite_range(node, function, node.output_type(), y);
   TfliteSteps steps(node);
   const auto log2_of = [](float scale) { return static_cast<int>(std::lround(std::log2(scale))); };
-  const auto is_power = [&](float scale) { return std::abs(std::log2(scale) - static_cast<float>(log2_of(scale))) < 1e-3f; };
-  if (type == ValueType::kI16 && powers_of_two && is_power(a.scale[0]) && is_power(b.scale[0]) && is_power(y.scale[0])) {
+  const auto is_power = [&](float scale) {
+    return std::abs(std::log2(scale) - static_cast<float>(log2_of(scale))) < 1e-3f;
+  };
+  if (type == ValueType::kI16 && powers_of_two && is_power(a.scale[0]) && is_power(b.scale[0]) &&
+      is_power(y.scale[0])) {
     // Scales of powers of two: one operand is shifted, half away from zero, and the sum saturates.
     const int out = log2_of(y.scale[0]), first = out - log2_of(a.scale[0]), second = out - log2_of(b.scale[0]);
     if ((first != 0 && second != 0) || first < 0 || second < 0)
@@ -97,8 +101,9 @@ void quantized_sum(TfliteNode& node, const char* op, Activation function, bool p
   steps.rescale(static_cast<double>(a.scale[0]) / twice);
   const FixedPair second = fixed_pair(node, static_cast<double>(b.scale[0]) / twice);
   std::vector<TensorId> with = {node.in(1), second.multiplier, second.shift};
-  if (b.zero_point[0] != 0) with.push_back(tflite_integers(node, {b.zero_point[0]}));
-  PointwiseStep& join = steps.add(std::string(op) == "add" ? "add_requantized" : "sub_requantized", ValueType::kI32, with);
+  if (b.zero_point[0] != 0) with.push_back(tflite_zero_point(node, b.zero_point[0]));
+  PointwiseStep& join =
+      steps.add(std::string(op) == "add" ? "add_requantized" : "sub_requantized", ValueType::kI32, with);
   join.shift_left = left_shift;
   join.mode = RequantizeMode::kFixedDouble;
   const float unit = static_cast<float>(1 << left_shift) * y.scale[0];
@@ -128,7 +133,7 @@ void read_mul(TfliteNode& node) {
   TfliteSteps steps(node);
   steps.center(a.zero_point[0]);
   std::vector<TensorId> with = {node.in(1)};
-  if (b.zero_point[0] != 0) with.push_back(tflite_integers(node, {b.zero_point[0]}));
+  if (b.zero_point[0] != 0) with.push_back(tflite_zero_point(node, b.zero_point[0]));
   steps.add("mul_centered", ValueType::kI32, with);
   // In float32, as the runtime does.
   const float multiplier = a.scale[0] * b.scale[0] / y.scale[0];
@@ -158,7 +163,7 @@ void read_squared_difference(TfliteNode& node) {
   steps.rescale(static_cast<double>(a.scale[0]) / twice);
   const FixedPair second = fixed_pair(node, static_cast<double>(b.scale[0]) / twice);
   std::vector<TensorId> with = {node.in(1), second.multiplier, second.shift};
-  if (b.zero_point[0] != 0) with.push_back(tflite_integers(node, {b.zero_point[0]}));
+  if (b.zero_point[0] != 0) with.push_back(tflite_zero_point(node, b.zero_point[0]));
   PointwiseStep& join = steps.add("sub_requantized", ValueType::kI32, with);
   join.shift_left = kLeftShift;
   join.mode = RequantizeMode::kFixedDouble;
@@ -167,7 +172,8 @@ void read_squared_difference(TfliteNode& node) {
   square.add("mul", ValueType::kI32, {difference});
   const float unit = static_cast<float>(1 << (2 * kLeftShift)) * y.scale[0];
   square.requantize({twice * twice / static_cast<double>(unit)}, node.output_type(), y.zero_point[0],
-                    static_cast<double>(info(node.output_type()).min), static_cast<double>(info(node.output_type()).max));
+                    static_cast<double>(info(node.output_type()).min),
+                    static_cast<double>(info(node.output_type()).max));
   node.result(tflite_apply(node, difference, std::move(square)));
 }
 
@@ -198,9 +204,9 @@ TensorId floor_division(TfliteNode& node, TensorId a, TensorId b) {
   const TensorId zero = node.scalar(type, 0);
   const TensorId remainder = node.binary("sub", a, node.binary("mul", quotient, b));
   const TensorId inexact = node.compare("not_equal", remainder, zero);
-  const TensorId opposite = node.pointwise(
-      node.compare("less", remainder, zero), {import_step("not_equal", ValueType::kBool, {1})},
-      {node.compare("less", b, zero)});
+  const TensorId opposite =
+      node.pointwise(node.compare("less", remainder, zero), {import_step("not_equal", ValueType::kBool, {1})},
+                     {node.compare("less", b, zero)});
   const TensorId lower = node.pointwise(inexact, {import_step("and", ValueType::kBool, {1})}, {opposite});
   return node.select(lower, node.binary("sub", quotient, node.scalar(type, 1)), quotient);
 }
@@ -287,8 +293,8 @@ void read_prelu(TfliteNode& node) {
   const TensorId x = node.in(0), alpha = node.in(1);
   if (node.in_type(0) == ValueType::kF32) {
     const TensorId zero = node.scalar(0.0f);
-    return node.result(
-        node.select(node.compare("greater_equal", x, zero), x, node.binary("mul", x, node.cast(alpha, ValueType::kF32))));
+    return node.result(node.select(node.compare("greater_equal", x, zero), x,
+                                   node.binary("mul", x, node.cast(alpha, ValueType::kF32))));
   }
   check_same_types(node);
   const TfliteQuant a = node.in_quant(0), w = node.in_quant(1), y = node.out_quant();
@@ -299,7 +305,7 @@ void read_prelu(TfliteNode& node) {
   positive.requantize({static_cast<double>(a.scale[0] / y.scale[0])}, type, y.zero_point[0], lo, hi);
   negative.center(a.zero_point[0]);
   std::vector<TensorId> with = {alpha};
-  if (w.zero_point[0] != 0) with.push_back(tflite_integers(node, {w.zero_point[0]}));
+  if (w.zero_point[0] != 0) with.push_back(tflite_zero_point(node, w.zero_point[0]));
   negative.add("mul_centered", ValueType::kI32, with);
   negative.requantize({static_cast<double>(a.scale[0] * w.scale[0] / y.scale[0])}, type, y.zero_point[0], lo, hi);
   centered.add("cast", ValueType::kI32);

@@ -21,6 +21,7 @@ struct Product {
   TensorId lhs, rhs;
   TensorId lhs_zero, rhs_zero, lhs_scale, rhs_scale;
   ValueType accumulator = ValueType::kF32;
+  bool narrow_sum = false;  ///< 16-bit activations sum in 32 bits (quantized_bias_type)
   std::vector<PointwiseStep> steps;
   std::vector<TensorId> extra;
 
@@ -53,26 +54,33 @@ void float_steps(TfliteNode& node, Product& p, const Slots& at, Activation funct
   p.extra = std::move(steps.operands);
 }
 
-/// Integer sum, bias, requantization. `per_channel_form`: multipliers are computed as for one scale per channel (in
-/// float64), whatever their number; else the product of the scales is rounded to float32 first.
-void integer_steps(TfliteNode& node, Product& p, const Slots& at, Activation function, bool per_channel_form) {
+/// How the runtimes scale the sum of a product.
+enum class Scaling {
+  kPerChannel,  ///< fixed point; the multiplier from the scales in float64, as for one scale per channel
+  kPerTensor,   ///< fixed point; the product of the operands' scales is rounded to float32 first
+  kFloat64,     ///< the product with the exact multiplier, rounded
+};
+
+/// Integer sum, bias, requantization.
+void integer_steps(TfliteNode& node, Product& p, const Slots& at, Activation function, Scaling scaling) {
   const TfliteQuant x = node.in_quant(at.input), w = node.in_quant(at.weights), y = node.out_quant();
   const ValueType from = node.in_type(at.input), to = node.output_type();
-  if (!is_quantized(to)) node.unsupported("output", std::string("is ") + name(to) + " where the input is " + name(from));
+  if (!is_quantized(to))
+    node.unsupported("output", std::string("is ") + name(to) + " where the input is " + name(from));
   TfliteSteps steps(node, kContractionExtra);
   p.accumulator = ValueType::kI32;
   if (node.has(at.bias)) {
     const TensorId bias = node.in(at.bias);
     if (!is_integer(node.type(bias).type))
       node.unsupported("bias", std::string("is ") + name(node.type(bias).type) + " in an integer product");
-    // 16-bit activations sum in 64 bits unless the model says with its bias that 32 do.
-    if (from == ValueType::kI16 && node.type(bias).type == ValueType::kI64) p.accumulator = ValueType::kI64;
+    // 16-bit activations sum in 64 bits unless the model says that 32 do.
+    if (from == ValueType::kI16 && !p.narrow_sum) p.accumulator = ValueType::kI64;
     steps.add("add", p.accumulator, {node.cast(bias, p.accumulator)});
-  } else if (from == ValueType::kI16) {
+  } else if (from == ValueType::kI16 && !p.narrow_sum) {
     p.accumulator = ValueType::kI64;
   }
   std::vector<double> multipliers;
-  if (w.scale.size() == 1 && !per_channel_form) {
+  if (w.scale.size() == 1 && scaling == Scaling::kPerTensor) {
     const float product = x.scale[0] * w.scale[0];
     multipliers = {static_cast<double>(product) / static_cast<double>(y.scale[0])};
   } else {
@@ -80,17 +88,22 @@ void integer_steps(TfliteNode& node, Product& p, const Slots& at, Activation fun
       multipliers.push_back(static_cast<double>(x.scale[0]) * static_cast<double>(s) / static_cast<double>(y.scale[0]));
   }
   const TfliteRange range = tflite_range(node, function, to, y);
-  steps.requantize(multipliers, to, y.zero_point[0], static_cast<double>(range.lo), static_cast<double>(range.hi));
+  const auto lo = static_cast<double>(range.lo), hi = static_cast<double>(range.hi);
+  if (scaling == Scaling::kFloat64)
+    steps.requantize_float64(multipliers, to, y.zero_point[0], lo, hi);
+  else
+    steps.requantize(multipliers, to, y.zero_point[0], lo, hi);
   p.steps = std::move(steps.steps);
   p.extra = std::move(steps.operands);
 }
 
 /// Zero points of the operands, each of its operand's rank.
-void zero_points(TfliteNode& node, Product& p, const Slots& at) {
+void zero_points(TfliteNode& node, Product& p, const Slots& at, Scaling scaling) {
   const TfliteQuant x = node.in_quant(at.input), w = node.in_quant(at.weights);
   const ValueType weights = node.type(p.rhs).type;
   if (x.zero_point[0] != 0) p.lhs_zero = filled(node, node.type(p.lhs).type, node.rank(p.lhs), x.zero_point[0]);
-  if (all_zero(w.zero_point)) return;
+  // The convolutions of int8 and int16 take their weights as symmetric, whatever the file says.
+  if (all_zero(w.zero_point) || (scaling == Scaling::kPerChannel && node.in_type(at.input) != ValueType::kU8)) return;
   if (w.zero_point.size() > 1) node.unsupported("weights", "have several zero points");
   p.rhs_zero = filled(node, weights, node.rank(p.rhs), w.zero_point[0]);
 }
@@ -99,13 +112,13 @@ void zero_points(TfliteNode& node, Product& p, const Slots& at) {
 TensorId as_float(TfliteNode& node, TensorId x) { return node.cast(x, ValueType::kF32); }
 
 /// Fills all but lhs and rhs in, for operands of these types; lhs and rhs must be placed. Hybrid products replace lhs.
-void complete(TfliteNode& node, Product& p, const Slots& at, Activation function, bool per_channel_form,
+void complete(TfliteNode& node, Product& p, const Slots& at, Activation function, Scaling scaling,
               const DynamicRange& dynamic) {
   const ValueType from = node.type(p.lhs).type, weights = node.type(p.rhs).type;
   if (is_quantized(from)) {
     if (!is_integer(weights)) node.unsupported("weights", std::string("are ") + name(weights) + ", expected integers");
-    zero_points(node, p, at);
-    return integer_steps(node, p, at, function, per_channel_form);
+    zero_points(node, p, at, scaling);
+    return integer_steps(node, p, at, function, scaling);
   }
   if (!is_float(from)) node.unsupported("input", std::string("is ") + name(from) + ", which has no product");
   if (!is_integer(weights)) {
@@ -138,6 +151,7 @@ struct Convolution {
   tflite::Padding padding;
   std::vector<int64_t> strides, dilations;
   Activation activation;
+  bool narrow_sum = false;
 };
 
 /// x [N, s.., C], weights placed as [k.., C / groups, O].
@@ -146,6 +160,7 @@ void convolve(TfliteNode& node, const Convolution& c, TensorId weights, int64_t 
   Product p;
   p.lhs = node.in(at.input);
   p.rhs = weights;
+  p.narrow_sum = c.narrow_sum;
   const auto axes = static_cast<int64_t>(c.strides.size());
   const Shape x = node.shape(p.lhs), w = node.shape(weights);
   if (static_cast<int64_t>(x.size()) != axes + 2) node.problem("input", "has the shape " + to_string(x));
@@ -160,7 +175,7 @@ void convolve(TfliteNode& node, const Convolution& c, TensorId weights, int64_t 
     attrs->pad_hi.push_back(t.pad_hi);
   }
   attrs->groups = groups;
-  complete(node, p, at, c.activation, node.in_type(0) != ValueType::kU8,
+  complete(node, p, at, c.activation, node.in_type(0) == ValueType::kU8 ? Scaling::kPerTensor : Scaling::kPerChannel,
            {hybrid_per_channel ? DynamicRange::Form::kAsymmetric : DynamicRange::Form::kSymmetric, 1});
   attrs->accumulator = p.accumulator;
   attrs->steps = std::move(p.steps);
@@ -185,7 +200,8 @@ void read_conv_2d(TfliteNode& node) {
            {o.padding(),
             {o.stride_h(), o.stride_w()},
             {o.dilation_h_factor(), o.dilation_w_factor()},
-            o.fused_activation_function()},
+            o.fused_activation_function(),
+            o.quantized_bias_type() == tflite::TensorType::INT32},
            node.transpose(given, {1, 2, 3, 0}), groups, groups > 1 || per_channel(node));
 }
 
@@ -232,15 +248,16 @@ void read_transpose_conv(TfliteNode& node) {
   p.lhs = node.in(2);
   const TensorId turned = node.slice(given, {0, w[1] - 1, w[2] - 1, 0}, w, {1, -1, -1, 1});
   p.rhs = node.transpose(turned, {1, 2, 3, 0});
+  p.narrow_sum = o.quantized_bias_type() == tflite::TensorType::INT32;
   auto attrs = std::make_shared<ConvAttrs>();
   const std::vector<int64_t> strides = {o.stride_h(), o.stride_w()};
   for (size_t d = 0; d < 2; d++) {
     // The padding is that of the convolution whose input the result would be.
     const int64_t extent = size[d + 1], kernel = w[d + 1];
     if (extent < 1 || extent > (1 << 24)) node.problem("output_shape", "is " + to_string(Shape(size)));
-    const TfliteWindow t =
-        tflite_window(node, o.padding() == tflite::Padding::VALID && kernel > extent ? tflite::Padding::SAME : o.padding(),
-                      extent, kernel, strides[d]);
+    const TfliteWindow t = tflite_window(
+        node, o.padding() == tflite::Padding::VALID && kernel > extent ? tflite::Padding::SAME : o.padding(), extent,
+        kernel, strides[d]);
     const int64_t dilated = (x[d + 1] - 1) * t.window.stride + 1;
     const int64_t lo = kernel - 1 - t.pad_lo;
     attrs->strides.push_back(1);
@@ -249,7 +266,8 @@ void read_transpose_conv(TfliteNode& node) {
     attrs->pad_lo.push_back(lo);
     attrs->pad_hi.push_back(extent - 1 + kernel - dilated - lo);
   }
-  complete(node, p, at, o.fused_activation_function(), node.in_type(2) != ValueType::kU8,
+  complete(node, p, at, o.fused_activation_function(),
+           node.in_type(2) == ValueType::kU8 ? Scaling::kPerTensor : Scaling::kPerChannel,
            {DynamicRange::Form::kSymmetric, 1});
   attrs->accumulator = p.accumulator;
   attrs->steps = std::move(p.steps);
@@ -270,10 +288,13 @@ void read_fully_connected(TfliteNode& node) {
   Product p;
   p.lhs = node.reshape(node.in(0), {rows, w[1]});
   p.rhs = given;
+  p.narrow_sum = o.quantized_bias_type() == tflite::TensorType::INT32;
   auto attrs = std::make_shared<DotGeneralAttrs>();
   attrs->lhs_contracting = {1};
   attrs->rhs_contracting = {1};
-  complete(node, p, at, o.fused_activation_function(), false,
+  // LiteRT's reference kernel scales in float64 where all others have fixed-point multipliers.
+  complete(node, p, at, o.fused_activation_function(),
+           node.numerics() == TfliteNumerics::kTflm ? Scaling::kPerTensor : Scaling::kFloat64,
            {o.asymmetric_quantize_inputs() ? DynamicRange::Form::kAsymmetric : DynamicRange::Form::kSymmetric, 1});
   attrs->accumulator = p.accumulator;
   attrs->steps = std::move(p.steps);
@@ -327,7 +348,7 @@ void read_batch_matmul(TfliteNode& node) {
     node.problem("input", "the shapes " + to_string(x) + " and " + to_string(y) + " do not multiply");
   if (is_float(node.type(p.lhs).type) && is_integer(node.type(p.rhs).type) && (o.adj_x() || !plain))
     node.unsupported("input", "float activations with integer weights need weights without a batch");
-  complete(node, p, at, Activation::NONE, false,
+  complete(node, p, at, Activation::NONE, Scaling::kPerTensor,
            {o.asymmetric_quantize_inputs() ? DynamicRange::Form::kAsymmetric : DynamicRange::Form::kSymmetric,
             node.rank(p.lhs) - 1});
   attrs->accumulator = p.accumulator;

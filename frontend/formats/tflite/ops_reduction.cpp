@@ -109,7 +109,6 @@ SumOrder sum_order(const std::vector<int64_t>& axes, int64_t rank) {
   return !axes.empty() && axes.back() == rank - 1 ? SumOrder::kInterleaved16 : SumOrder::kSequential;
 }
 
-
 void read_mean_or_sum(TfliteNode& node) {
   const bool mean = node.op() == "MEAN";
   const TensorId x = node.in(0);

@@ -8,7 +8,8 @@ void read_var_handle(TfliteNode& node) {
   const auto& o = node.options<tflite::VarHandleOptions>();
   const auto text = [](const flatbuffers::String* s) { return s == nullptr ? std::string() : s->str(); };
   const std::string container = text(o.container());
-  node.resource_of(node.output_index(0)) = "variable " + (container.empty() ? "" : container + "/") + text(o.shared_name());
+  node.resource_of(node.output_index(0)) =
+      "variable " + (container.empty() ? "" : container + "/") + text(o.shared_name());
 }
 
 std::string handle(TfliteNode& node) {

@@ -10,7 +10,6 @@ struct Unary {
   std::vector<PointwiseStep> (*steps)(TfliteNode&);  ///< on float32
 };
 
-
 PointwiseStep clamp(double lo, double hi) {
   PointwiseStep step = import_step("clamp");
   step.lo = lo;
@@ -115,10 +114,8 @@ void read_log_softmax(TfliteNode& node) {
 }
 
 std::vector<TfliteOp> rows() {
-  std::vector<TfliteOp> out = {{"SQUARE", read_square},
-                               {"SIGN", read_sign},
-                               {"SOFTMAX", read_softmax},
-                               {"LOG_SOFTMAX", read_log_softmax}};
+  std::vector<TfliteOp> out = {
+      {"SQUARE", read_square}, {"SIGN", read_sign}, {"SOFTMAX", read_softmax}, {"LOG_SOFTMAX", read_log_softmax}};
   for (const Unary& row : kUnary)
     out.push_back({row.tflite, read_unary});
   return out;

@@ -27,9 +27,30 @@ void TfliteSteps::requantize(const std::vector<double>& multipliers, ValueType t
   FixedPointOperands constants = fixed_point_operands(shape, multipliers);
   std::vector<TensorId> with = {node_.constant(std::move(constants.multiplier), "multiplier"),
                                 node_.constant(std::move(constants.shift), "shift")};
-  if (zero_point != 0) with.push_back(tflite_integers(node_, {zero_point}));
+  if (zero_point != 0) with.push_back(tflite_zero_point(node_, zero_point));
   PointwiseStep& step = add("requantize", type, with);
   step.mode = RequantizeMode::kFixedDouble;
+  step.lo = lo;
+  step.hi = hi;
+}
+
+void TfliteSteps::requantize_float64(const std::vector<double>& multipliers, ValueType type, int64_t zero_point,
+                                     double lo, double hi) {
+  Shape shape;
+  if (multipliers.size() > 1) shape.push_back(static_cast<int64_t>(multipliers.size()));
+  HostTensor mantissa(ValueType::kI64, shape), exponent(ValueType::kI32, shape);
+  for (size_t i = 0; i < multipliers.size(); i++) {
+    if (!std::isfinite(multipliers[i]) || multipliers[i] < 0)
+      node_.problem("quantization", "gives the multiplier " + std::to_string(multipliers[i]), "the scales are damaged");
+    const ExactMultiplier m = exact_multiplier(multipliers[i]);
+    mantissa.set_int(static_cast<int64_t>(i), m.mantissa);
+    exponent.set_int(static_cast<int64_t>(i), m.exponent);
+  }
+  std::vector<TensorId> with = {node_.constant(std::move(mantissa), "multiplier"),
+                                node_.constant(std::move(exponent), "exponent")};
+  if (zero_point != 0) with.push_back(tflite_zero_point(node_, zero_point));
+  PointwiseStep& step = add("requantize", type, with);
+  step.mode = RequantizeMode::kFloat64;
   step.lo = lo;
   step.hi = hi;
 }
@@ -92,6 +113,13 @@ TfliteRange tflite_range(TfliteNode& node, tflite::ActivationFunctionType functi
       node.unsupported("fused_activation_function", "is not supported on quantized results");
   }
   return out;
+}
+
+TensorId tflite_zero_point(TfliteNode& node, int64_t zero_point) {
+  const bool narrow = zero_point >= INT16_MIN && zero_point <= INT16_MAX;
+  HostTensor out(narrow ? ValueType::kI16 : ValueType::kI32, {});
+  out.set_int(0, zero_point);
+  return node.constant(std::move(out), "zero_point");
 }
 
 TensorId tflite_integers(TfliteNode& node, const std::vector<int64_t>& values) {

@@ -19,6 +19,9 @@ class TfliteSteps {
   /// int32 or int64 -> type: times the real multipliers (one, or one per channel) in the fixed-point form of the
   /// profile, plus the zero point, clamped to [lo, hi].
   void requantize(const std::vector<double>& multipliers, ValueType type, int64_t zero_point, double lo, double hi);
+  /// The same by the exact product in float64, rounded half away from zero.
+  void requantize_float64(const std::vector<double>& multipliers, ValueType type, int64_t zero_point, double lo,
+                          double hi);
   /// The same to int32, without a zero point.
   void rescale(double multiplier) { requantize({multiplier}, ValueType::kI32, 0, -HUGE_VAL, HUGE_VAL); }
   /// q - zero_point as int32.
@@ -42,6 +45,9 @@ struct TfliteRange {
 /// LiteRT's kernel_util.
 TfliteRange tflite_range(TfliteNode& node, tflite::ActivationFunctionType function, ValueType type,
                          const TfliteQuant& quant);
+
+/// A zero point as an operand of steps.
+TensorId tflite_zero_point(TfliteNode& node, int64_t zero_point);
 
 /// A scalar of int32, or a vector.
 TensorId tflite_integers(TfliteNode& node, const std::vector<int64_t>& values);
