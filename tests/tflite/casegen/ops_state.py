@@ -91,6 +91,8 @@ class Lstm:
         self.cifg = g.chance(0.25) and style != "int16"
         self.peephole = g.chance(0.25)
         self.projection = outs != cells
+        if style == "int8" and self.projection:
+            self.peephole = False  # LiteRT's integer kernel takes the wrong number of elements
         self.norm = g.chance(0.25)
         kind = "float32" if style == "float32" else "int8"
         self.kind = kind
