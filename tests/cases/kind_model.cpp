@@ -213,7 +213,8 @@ Allowance allowance(const HostTensor& stored, const ordered_json& about, double 
 /// TFLite's integers are exact. Float networks, and those that quantize their activations while they run, differ by the
 /// order of sums: 1e-5 of the output's range.
 Allowance tflite_allowance(const HostTensor& want, const ordered_json& about) {
-  const bool integer = about.value("quantization", std::string("float32")).starts_with("full-integer");
+  const std::string quantization = about.value("quantization", std::string("float32"));
+  const bool integer = quantization.starts_with("full-integer") && quantization.find("some float") == std::string::npos;
   if (integer || want.type() != ValueType::kF32) return {};
   double largest = 0;
   for (float v : want.as<float>())
@@ -242,12 +243,18 @@ class ModelFile : public CaseKind {
       out.not_applicable = "ONNX Runtime refuses the model without optimizations";
       return out;
     }
-    for (const ordered_json& json : ref.about.at("sets")) {
+    const auto& sets = ref.about.at("sets");
+    if (std::all_of(sets.begin(), sets.end(), [](const ordered_json& s) { return s.at("outputs").empty(); })) {
+      out.not_applicable = "no runtime runs the model: no outputs are stored";
+      return out;
+    }
+    for (const ordered_json& json : sets) {
       QL_ASSIGN(const Set set, read_set(ref, json, {"onnx", "ort-noopt", "litert-ref", "litert-xnnpack", "tflm"}));
       const Reader reader = tflite ? tflite_reader(ref.folder / "model.tflite", profile_of(set.runtime))
                                    : onnx_reader(ref.folder / "model.onnx");
       QL_ASSIGN(Imported imported, import_model(ref, set, reader));
       Job job;
+      job.sequence = set.steps > 1;
       for (size_t step = 0; step < set.steps; step++) {
         std::vector<HostTensor> inputs;
         const std::vector<HostTensor> all = set.inputs_at(step);

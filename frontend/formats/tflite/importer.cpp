@@ -115,7 +115,7 @@ void TfliteImporter::read_inputs() {
   for (uint32_t i = 0; inputs != nullptr && i < inputs->size(); i++) {
     const int32_t index = inputs->Get(i);
     const auto& tensor = *scope_->subgraph->tensors()->Get(static_cast<uint32_t>(index));
-    const std::string name = tflite_name(tensor).empty() ? "input" + std::to_string(i) : tflite_name(tensor);
+    const std::string name = tflite_input_name(tensor, i);
     names.push_back(name);
     if (file_->has_data(tensor)) continue;  // its value is in the file
     scope_->values[index] = kNone;

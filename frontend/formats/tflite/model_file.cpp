@@ -91,6 +91,11 @@ std::string tflite_name(const tflite::Tensor& tensor) {
   return tensor.name() == nullptr ? std::string() : tensor.name()->str();
 }
 
+std::string tflite_input_name(const tflite::Tensor& tensor, size_t i) {
+  const std::string name = tflite_name(tensor);
+  return name.empty() ? "input" + std::to_string(i) : name;
+}
+
 Shape tflite_shape(const tflite::Tensor& tensor) {
   return tensor.shape() == nullptr ? Shape() : Shape(tensor.shape()->begin(), tensor.shape()->end());
 }
@@ -355,9 +360,9 @@ Result<std::vector<std::string>> tflite_inputs(const std::string& path) {
   std::vector<std::string> out;
   const auto* main = file->model().subgraphs()->Get(0);
   if (main->inputs() == nullptr) return out;
-  for (int32_t i : *main->inputs()) {
-    const auto* tensor = main->tensors()->Get(static_cast<uint32_t>(i));
-    if (!file->has_data(*tensor)) out.push_back(tflite_name(*tensor));
+  for (uint32_t i = 0; i < main->inputs()->size(); i++) {
+    const auto* tensor = main->tensors()->Get(static_cast<uint32_t>(main->inputs()->Get(i)));
+    if (!file->has_data(*tensor)) out.push_back(tflite_input_name(*tensor, i));
   }
   return out;
 }

@@ -47,6 +47,8 @@ std::optional<ValueType> tflite_type(int type);
 /// The name that the format uses: "FLOAT32".
 std::string tflite_type_name(int type);
 std::string tflite_name(const tflite::Tensor& tensor);
+/// The name of input i, which some files leave out.
+std::string tflite_input_name(const tflite::Tensor& tensor, size_t i);
 Shape tflite_shape(const tflite::Tensor& tensor);
 
 }  // namespace qlathe

@@ -8,7 +8,6 @@
 #include <vector>
 
 #include "frontend/formats/import/import_node.h"
-#include "frontend/formats/import/import_node.h"
 #include "frontend/formats/tflite/importer.h"
 
 namespace qlathe {

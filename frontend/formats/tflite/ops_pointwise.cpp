@@ -245,7 +245,11 @@ void read_compare(TfliteNode& node) {
     if (node.op() == row.tflite) step = row.step;
   }
   const ValueType type = node.in_type(0);
-  const bool scaled = is_quantized(type) && node.quant_of(node.input(0)) && node.quant_of(node.input(1));
+  // Of int16 only equality looks at the scales.
+  const bool looks =
+      is_eight_bit(type) || (type == ValueType::kI16 && std::string(step).find("equal") != std::string::npos &&
+                             node.op() != "LESS_EQUAL" && node.op() != "GREATER_EQUAL");
+  const bool scaled = looks && node.quant_of(node.input(0)) && node.quant_of(node.input(1));
   if (!scaled) {
     const auto wide = [&](size_t i) {
       return is_integer(type) && info(type).bits < 32 ? node.cast(node.in(i), ValueType::kI32) : node.in(i);

@@ -59,6 +59,7 @@ enum class Scaling {
   kPerChannel,  ///< fixed point; the multiplier from the scales in float64, as for one scale per channel
   kPerTensor,   ///< fixed point; the product of the operands' scales is rounded to float32 first
   kFloat64,     ///< the product with the exact multiplier, rounded
+  kOneScale,    ///< as kPerTensor, and several scales count as none: LiteRT's BATCH_MATMUL
 };
 
 /// Integer sum, bias, requantization.
@@ -80,7 +81,9 @@ void integer_steps(TfliteNode& node, Product& p, const Slots& at, Activation fun
     p.accumulator = ValueType::kI64;
   }
   std::vector<double> multipliers;
-  if (w.scale.size() == 1 && scaling == Scaling::kPerTensor) {
+  if (w.scale.size() > 1 && scaling == Scaling::kOneScale) {
+    multipliers = {0.0};
+  } else if (w.scale.size() == 1 && (scaling == Scaling::kPerTensor || scaling == Scaling::kOneScale)) {
     const float product = x.scale[0] * w.scale[0];
     multipliers = {static_cast<double>(product) / static_cast<double>(y.scale[0])};
   } else {
@@ -182,9 +185,10 @@ void convolve(TfliteNode& node, const Convolution& c, TensorId weights, int64_t 
   node.result(node.add("conv", p.operands(), attrs));
 }
 
+/// Whether LiteRT takes the kernel for one scale per channel: the scales really differ.
 bool per_channel(TfliteNode& node) {
   const auto w = node.quant_of(node.input(1));
-  return w && w->scale.size() > 1;
+  return w && std::any_of(w->scale.begin(), w->scale.end(), [&](float s) { return s != w->scale[0]; });
 }
 
 void read_conv_2d(TfliteNode& node) {
@@ -268,7 +272,7 @@ void read_transpose_conv(TfliteNode& node) {
   }
   complete(node, p, at, o.fused_activation_function(),
            node.in_type(2) == ValueType::kU8 ? Scaling::kPerTensor : Scaling::kPerChannel,
-           {DynamicRange::Form::kSymmetric, 1});
+           {DynamicRange::Form::kAsymmetric, 1});
   attrs->accumulator = p.accumulator;
   attrs->steps = std::move(p.steps);
   node.result(node.add("conv", p.operands(), attrs));
@@ -348,7 +352,7 @@ void read_batch_matmul(TfliteNode& node) {
     node.problem("input", "the shapes " + to_string(x) + " and " + to_string(y) + " do not multiply");
   if (is_float(node.type(p.lhs).type) && is_integer(node.type(p.rhs).type) && (o.adj_x() || !plain))
     node.unsupported("input", "float activations with integer weights need weights without a batch");
-  complete(node, p, at, Activation::NONE, Scaling::kPerTensor,
+  complete(node, p, at, Activation::NONE, Scaling::kOneScale,
            {o.asymmetric_quantize_inputs() ? DynamicRange::Form::kAsymmetric : DynamicRange::Form::kSymmetric,
             node.rank(p.lhs) - 1});
   attrs->accumulator = p.accumulator;

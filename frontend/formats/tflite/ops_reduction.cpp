@@ -109,9 +109,27 @@ SumOrder sum_order(const std::vector<int64_t>& axes, int64_t rank) {
   return !axes.empty() && axes.back() == rank - 1 ? SumOrder::kInterleaved16 : SumOrder::kSequential;
 }
 
+/// int8 to the uint8 of the same bits.
+TfliteSteps byte_of_bits(TfliteNode& node) {
+  HostTensor table(ValueType::kU8, {256});
+  for (int64_t q = -128; q < 128; q++)
+    table.set_int(q + 128, q & 255);
+  TfliteSteps steps(node);
+  steps.add("lookup", ValueType::kU8, {node.constant(std::move(table), "bits")});
+  return steps;
+}
+
+/// The table back.
+HostTensor bits_of_byte() {
+  HostTensor table(ValueType::kI8, {256});
+  for (int64_t u = 0; u < 256; u++)
+    table.set_int(u, u < 128 ? u : u - 256);
+  return table;
+}
+
 void read_mean_or_sum(TfliteNode& node) {
   const bool mean = node.op() == "MEAN";
-  const TensorId x = node.in(0);
+  TensorId x = node.in(0);
   const ValueType type = node.in_type(0);
   auto attrs = std::make_shared<ReduceAttrs>();
   attrs->axes = reduced_axes(node);
@@ -122,6 +140,9 @@ void read_mean_or_sum(TfliteNode& node) {
     n *= node.shape(x)[static_cast<size_t>(a)];
   if (n < 1) node.unsupported("input", "has no elements to reduce");
   TfliteSteps steps(node);
+  // LiteRT's reference kernel sums int8 as bytes, and gives a byte: the bits of 0..255.
+  const bool as_bytes = type == ValueType::kI8 && !mean && node.numerics() == TfliteNumerics::kLitertRef;
+  if (as_bytes) x = tflite_apply(node, x, byte_of_bits(node));
   if (is_quantized(type)) {
     const TfliteQuant from = node.in_quant(0), to = node.out_quant();
     QuantizedMultiplier m = multiplier_of(static_cast<double>(from.scale[0]) / static_cast<double>(to.scale[0]));
@@ -136,7 +157,9 @@ void read_mean_or_sum(TfliteNode& node) {
     if (zero != 0) steps.add("sub", ValueType::kI32, {tflite_integers(node, {zero})});
     std::vector<TensorId> with = {tflite_integers(node, {m.mantissa}), tflite_integers(node, {m.shift})};
     if (to.zero_point[0] != 0) with.push_back(tflite_integers(node, {to.zero_point[0]}));
-    steps.add("requantize", type, with).mode = RequantizeMode::kFixedDouble;
+    PointwiseStep& requantize = steps.add("requantize", as_bytes ? ValueType::kU8 : type, with);
+    requantize.mode = RequantizeMode::kFixedDouble;
+    if (as_bytes) steps.add("lookup", type, {node.constant(bits_of_byte(), "bits")});
   } else if (type == ValueType::kF32) {
     if (mean) steps.add("div", ValueType::kF32, {node.scalar(static_cast<float>(n))});
   } else if (type == ValueType::kI32) {
@@ -182,7 +205,7 @@ void read_cumsum(TfliteNode& node) {
   node.result(import_cumulative_sum(node, x, node.axis(axes[0], node.rank(x)), o.exclusive(), o.reverse()));
 }
 
-/// x / sqrt(max(sum(x * x), 1e-6)) along the last axis.
+/// x / max(sqrt(sum(x * x)), 1e-6) along the last axis.
 void read_l2_normalization(TfliteNode& node) {
   const TensorId x = node.in(0);
   if (node.in_type(0) != ValueType::kF32)
@@ -193,7 +216,7 @@ void read_l2_normalization(TfliteNode& node) {
   attrs->axes = {node.rank(x) - 1};
   attrs->keep_dims = true;
   attrs->sum_order = SumOrder::kInterleaved16;
-  attrs->steps = {import_step("max", ValueType::kF32, {1}), import_step("sqrt")};
+  attrs->steps = {import_step("sqrt"), import_step("max", ValueType::kF32, {1})};
   const TensorId length = node.add("reduce", {x, node.scalar(1e-6f)}, attrs);
   TfliteSteps steps(node);
   steps.add("div", ValueType::kF32, {length});
@@ -201,17 +224,20 @@ void read_l2_normalization(TfliteNode& node) {
   node.result(tflite_apply(node, x, std::move(steps)));
 }
 
-/// x * (bias + alpha * sum of squares over the neighbouring channels)^-beta.
+/// x * (bias + alpha * sum of squares over the neighbouring channels)^-beta. LiteRT's reference kernel leaves the last
+/// neighbour out.
 void read_local_response_normalization(TfliteNode& node) {
   const auto& o = node.options<tflite::LocalResponseNormalizationOptions>();
   const TensorId x = node.in(0);
   const Shape s = node.shape(x);
   if (node.in_type(0) != ValueType::kF32 || s.size() != 4) node.unsupported("input", "is not float32 of 4 axes");
   if (o.radius() < 0 || s[3] > 4096) node.unsupported("radius", "is out of range");
+  const int64_t upper = node.numerics() == TfliteNumerics::kLitertRef ? 0 : 1;
   HostTensor band(ValueType::kF32, {s[3], s[3]});
   for (int64_t from = 0; from < s[3]; from++) {
     for (int64_t to = 0; to < s[3]; to++)
-      band.as<float>()[static_cast<size_t>(from * s[3] + to)] = std::abs(from - to) <= o.radius() ? 1.f : 0.f;
+      band.as<float>()[static_cast<size_t>(from * s[3] + to)] =
+          from >= to - o.radius() && from < to + o.radius() + upper ? 1.f : 0.f;
   }
   auto attrs = std::make_shared<DotGeneralAttrs>();
   attrs->lhs_contracting = {3};
