@@ -11,7 +11,6 @@
 #include "frontend/formats/graph_file.h"
 #include "frontend/formats/onnx/export.h"
 #include "frontend/formats/onnx/onnx.h"
-#include "frontend/formats/tflite/tflite.h"
 #include "frontend/ir/suggest.h"
 #include "frontend/numerics/convert.h"
 #include "frontend/rules/brevitas_sites.h"
@@ -102,10 +101,23 @@ Result<ModelBindings> parse_bindings(const std::string& text) {
   return out;
 }
 
+Result<std::optional<TfliteNumerics>> parse_numerics(const std::string& text) {
+  if (text.empty()) return std::optional<TfliteNumerics>();
+  const auto names = enum_names(TfliteNumerics{});
+  for (size_t i = 0; i < names.size(); i++)
+    if (text == names[i]) return std::optional(static_cast<TfliteNumerics>(i));
+  return Status::user({"", "", "--numerics"}, in_quotes(text) + " is no profile",
+                      did_you_mean(text, {names.begin(), names.end()}));
+}
+
 Result<SourceModel> read_model(const std::string& path, const ModelBindings& bindings) {
   QL_ASSIGN(const std::string beginning, read_beginning(path));
   SourceModel model;
   model.path = path;
+  if (bindings.numerics && !looks_like_tflite(path)) {
+    return Status::user({path, "", "--numerics"}, "chooses the runtime that a TFLite model follows; this is none",
+                        "leave it out");
+  }
   const size_t first = beginning.find_first_not_of(" \t\r\n\xef\xbb\xbf");
   if (first != std::string::npos && beginning[first] == '{') {
     QL_ASSIGN(model.spec, read_spec(path));
@@ -129,6 +141,7 @@ Result<SourceModel> read_model(const std::string& path, const ModelBindings& bin
     }
     TfliteOptions options;
     options.shapes = bindings.shapes;
+    options.numerics = bindings.numerics.value_or(TfliteNumerics::kLitertRef);
     QL_ASSIGN(Graph imported, read_tflite(path, options));
     QL_ASSIGN(model.graph, run_passes(std::move(imported), import_passes()));
     return model;

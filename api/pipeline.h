@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "frontend/formats/spec/spec.h"
+#include "frontend/formats/tflite/tflite.h"
 #include "frontend/ir/executor.h"
 #include "frontend/ir/graph.h"
 #include "frontend/passes/pass_manager.h"
@@ -32,10 +33,14 @@ struct SourceModel {
 struct ModelBindings {
   std::map<std::string, Shape> shapes;        ///< of inputs, by their names
   std::map<std::string, int64_t> dimensions;  ///< of symbolic dimensions, by theirs
+  std::optional<TfliteNumerics> numerics;     ///< the runtime whose integers a TFLite model gives
 };
 
 /// "image=1x3x224x224,batch=4": a single number is an extent of a symbolic dimension (or of an input of one axis).
 Result<ModelBindings> parse_bindings(const std::string& text);
+
+/// "litert-ref", "litert-xnnpack", "tflm"; empty: no choice.
+Result<std::optional<TfliteNumerics>> parse_numerics(const std::string& text);
 
 /// Reads a model, its format told by its content: a spec (JSON), ONNX, or the text form of a graph.
 Result<SourceModel> read_model(const std::string& path, const ModelBindings& bindings = {});

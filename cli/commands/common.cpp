@@ -14,10 +14,18 @@ void add_model_options(std::vector<Option>& options) {
        0,
        "",
        {}});
+  options.push_back(
+      {"numerics",
+       "PROFILE",
+       "TFLite models: the runtime whose integers the model gives: litert-ref (default), litert-xnnpack, tflm",
+       0,
+       "",
+       {}});
 }
 
 Result<SourceModel> read_given_model(const Arguments& arguments) {
-  QL_ASSIGN(const ModelBindings bindings, parse_bindings(arguments.get("shape")));
+  QL_ASSIGN(ModelBindings bindings, parse_bindings(arguments.get("shape")));
+  QL_ASSIGN(bindings.numerics, parse_numerics(arguments.get("numerics")));
   return read_model(arguments.operands()[0], bindings);
 }
 

@@ -19,6 +19,7 @@ struct CaseRef {
   std::string kind;              ///< "qwix_tensor", …, as case.json says; "model" for networks and single operators
   std::string part;              ///< an entry within the case.json, where it holds several; else empty
   nlohmann::ordered_json about;  ///< models: the about.json, or the entry in cases.json
+  std::string runtime{};         ///< models: the runtime to compare with; empty: the first of the usual ones
 
   std::string name() const { return folder.string() + (part.empty() ? "" : ": " + part); }
 };

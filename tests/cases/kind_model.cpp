@@ -248,8 +248,11 @@ class ModelFile : public CaseKind {
       out.not_applicable = "no runtime runs the model: no outputs are stored";
       return out;
     }
+    std::vector<std::string> preferred = {"onnx", "ort-noopt", "litert-ref", "litert-xnnpack", "tflm"};
+    if (!ref.runtime.empty()) preferred = {ref.runtime};
     for (const ordered_json& json : sets) {
-      QL_ASSIGN(const Set set, read_set(ref, json, {"onnx", "ort-noopt", "litert-ref", "litert-xnnpack", "tflm"}));
+      if (!ref.runtime.empty() && !json.at("outputs").contains(ref.runtime)) continue;
+      QL_ASSIGN(const Set set, read_set(ref, json, preferred));
       const Reader reader = tflite ? tflite_reader(ref.folder / "model.tflite", profile_of(set.runtime))
                                    : onnx_reader(ref.folder / "model.onnx");
       QL_ASSIGN(Imported imported, import_model(ref, set, reader));
@@ -286,6 +289,7 @@ class ModelFile : public CaseKind {
       };
       out.jobs.push_back(std::move(job));
     }
+    if (out.jobs.empty()) out.not_applicable = "has no outputs of " + ref.runtime;
     return out;
   }
 };

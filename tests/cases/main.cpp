@@ -32,7 +32,7 @@ Exit codes: 0 nothing failed, 1 something failed, 2 wrong usage or no cases.
 
 struct Options {
   std::vector<std::string> folders;
-  std::string via, json;
+  std::string via, json, runtime;
   bool all = false;
   ChildLimits limits;
   int jobs = 1;
@@ -133,6 +133,8 @@ int run(const Options& options) {
       std::cerr << found.status().text() << "\n";
       return 2;
     }
+    for (CaseRef& found_case : *found)
+      found_case.runtime = options.runtime;
     cases.insert(cases.end(), found->begin(), found->end());
   }
   const TemporaryFolder folder;
@@ -220,7 +222,12 @@ int run(const Options& options) {
 int main_of(int argc, char** argv) {
   cxxopts::Options parser("./dev cases", "Compares reference cases with the compiler's results.");
   parser.positional_help("DIR...");
-  parser.add_options()("via", "reference, jit, object or cpp", cxxopts::value<std::string>()->default_value("jit"))(
+  parser.add_options()(
+      "runtime",
+      "models: the runtime whose stored outputs count (litert-ref, litert-xnnpack, tflm, ort-noopt, ort, repo); "
+      "TFLite models are read with its numerics",
+      cxxopts::value<std::string>()->default_value(""),
+      "NAME")("via", "reference, jit, object or cpp", cxxopts::value<std::string>()->default_value("jit"))(
       "all", "every difference and note of a case, not only the first difference")(
       "json", "write all results to this file", cxxopts::value<std::string>(), "FILE")(
       "timeout", "seconds a case may take", cxxopts::value<double>()->default_value("300"))(
@@ -239,6 +246,7 @@ int main_of(int argc, char** argv) {
     Options options;
     if (parsed.count("dir")) options.folders = parsed["dir"].as<std::vector<std::string>>();
     options.via = parsed["via"].as<std::string>();
+    options.runtime = parsed["runtime"].as<std::string>();
     options.all = parsed.count("all") > 0;
     if (parsed.count("json")) options.json = parsed["json"].as<std::string>();
     options.limits = {parsed["timeout"].as<double>(), parsed["memory"].as<int64_t>()};

@@ -58,6 +58,33 @@ FixedPair fixed_pair(TfliteNode& node, double multiplier) {
   return {scratch.operands[0], scratch.operands[1]};
 }
 
+/// XNNPACK's sum: each operand times an integer weight of 20 bits, one rounding shift, half up.
+void xnnpack_sum(TfliteNode& node, bool subtract, const TfliteQuant& a, const TfliteQuant& b, const TfliteQuant& y,
+                 const TfliteRange& range) {
+  const float first = a.scale[0] / y.scale[0], second = b.scale[0] / y.scale[0];
+  const int shift = 20 - std::ilogb(std::max(first, second));
+  if (shift < 1 || shift > 31)
+    node.unsupported("quantization", "the scales of the operands and the result are too far apart");
+  const auto weight = [&](float scale) { return std::lrint(std::ldexp(scale, shift)); };
+  const int64_t wa = weight(first), wb = subtract ? -weight(second) : weight(second);
+  TfliteSteps other(node), steps(node);
+  other.add("cast", ValueType::kI32);
+  other.add("mul", ValueType::kI32, {tflite_integers(node, {wb})});
+  const TensorId right = tflite_apply(node, node.in(1), std::move(other));
+  steps.add("cast", ValueType::kI32);
+  steps.add("mul", ValueType::kI32, {tflite_integers(node, {wa})});
+  steps.add("add", ValueType::kI32, {right});
+  steps.add("sub", ValueType::kI32, {tflite_integers(node, {wa * a.zero_point[0] + wb * b.zero_point[0]})});
+  PointwiseStep& down = steps.add("shift_right", ValueType::kI32);
+  down.shift_right = shift;
+  down.rounding = Rounding::kHalfUp;
+  steps.add("add", ValueType::kI32, {tflite_integers(node, {y.zero_point[0]})});
+  PointwiseStep& narrow = steps.add("cast", node.output_type());
+  narrow.lo = static_cast<double>(range.lo);
+  narrow.hi = static_cast<double>(range.hi);
+  node.result(tflite_apply(node, node.in(0), std::move(steps)));
+}
+
 /// Both operands brought to half of the larger scale with some bits to spare, then added or subtracted.
 void quantized_sum(TfliteNode& node, const char* op, Activation function, bool powers_of_two) {
   check_same_types(node);
@@ -93,6 +120,8 @@ void quantized_sum(TfliteNode& node, const char* op, Activation function, bool p
     narrow.hi = static_cast<double>(range.hi);
     return node.result(tflite_apply(node, left, std::move(steps)));
   }
+  if (node.numerics() == TfliteNumerics::kLitertXnnpack && is_eight_bit(type))
+    return xnnpack_sum(node, std::string(op) == "sub", a, b, y, range);
   const int left_shift = type == ValueType::kI16 ? 15 : 20;
   const double twice = static_cast<double>(2 * std::max(a.scale[0], b.scale[0]));
   const auto shift = [&] { return HostTensor::of(ValueType::kI32, {}, std::vector<int32_t>{1 << left_shift}); };
@@ -137,6 +166,11 @@ void read_mul(TfliteNode& node) {
   steps.add("mul_centered", ValueType::kI32, with);
   // In float32, as the runtime does.
   const float multiplier = a.scale[0] * b.scale[0] / y.scale[0];
+  if (node.numerics() == TfliteNumerics::kLitertXnnpack && is_eight_bit(node.in_type(0))) {
+    steps.requantize_float32({multiplier}, node.output_type(), y.zero_point[0], static_cast<double>(range.lo),
+                             static_cast<double>(range.hi));
+    return node.result(tflite_apply(node, node.in(0), std::move(steps)));
+  }
   steps.requantize({static_cast<double>(multiplier)}, node.output_type(), y.zero_point[0],
                    static_cast<double>(range.lo), static_cast<double>(range.hi));
   node.result(tflite_apply(node, node.in(0), std::move(steps)));

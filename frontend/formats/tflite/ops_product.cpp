@@ -59,6 +59,7 @@ enum class Scaling {
   kPerChannel,  ///< fixed point; the multiplier from the scales in float64, as for one scale per channel
   kPerTensor,   ///< fixed point; the product of the operands' scales is rounded to float32 first
   kFloat64,     ///< the product with the exact multiplier, rounded
+  kFloat32,     ///< float32 multipliers, half to even: XNNPACK
   kOneScale,    ///< as kPerTensor, and several scales count as none: LiteRT's BATCH_MATMUL
 };
 
@@ -92,10 +93,16 @@ void integer_steps(TfliteNode& node, Product& p, const Slots& at, Activation fun
   }
   const TfliteRange range = tflite_range(node, function, to, y);
   const auto lo = static_cast<double>(range.lo), hi = static_cast<double>(range.hi);
-  if (scaling == Scaling::kFloat64)
+  if (scaling == Scaling::kFloat32) {
+    std::vector<float> scales;
+    for (float s : w.scale)
+      scales.push_back(x.scale[0] * s / y.scale[0]);
+    steps.requantize_float32(scales, to, y.zero_point[0], lo, hi);
+  } else if (scaling == Scaling::kFloat64) {
     steps.requantize_float64(multipliers, to, y.zero_point[0], lo, hi);
-  else
+  } else {
     steps.requantize(multipliers, to, y.zero_point[0], lo, hi);
+  }
   p.steps = std::move(steps.steps);
   p.extra = std::move(steps.operands);
 }
@@ -129,7 +136,9 @@ void complete(TfliteNode& node, Product& p, const Slots& at, Activation function
     return float_steps(node, p, at, function, node.output_type());
   }
   // Dynamic range: the activations are quantized while the model runs.
-  const DynamicallyQuantized q = tflite_dynamic_quantize(node, p.lhs, dynamic);
+  DynamicRange range = dynamic;
+  if (node.numerics() == TfliteNumerics::kLitertXnnpack) range.form = DynamicRange::Form::kAsymmetric;
+  const DynamicallyQuantized q = tflite_dynamic_quantize(node, p.lhs, range);
   const TfliteQuant w = node.in_quant(at.weights);
   p.lhs = q.values;
   p.lhs_zero = q.zero_point;
@@ -148,6 +157,17 @@ void complete(TfliteNode& node, Product& p, const Slots& at, Activation function
   steps.activation(function);
   p.steps = std::move(steps.steps);
   p.extra = std::move(steps.operands);
+}
+
+/// What XNNPACK takes: 8-bit activations and weights.
+bool by_xnnpack(TfliteNode& node, size_t input, size_t weights) {
+  return node.numerics() == TfliteNumerics::kLitertXnnpack && is_eight_bit(node.in_type(input)) &&
+         is_eight_bit(node.type(node.in(weights)).type);
+}
+
+Scaling convolution_scaling(TfliteNode& node, size_t input, size_t weights) {
+  if (by_xnnpack(node, input, weights)) return Scaling::kFloat32;
+  return node.in_type(input) == ValueType::kU8 ? Scaling::kPerTensor : Scaling::kPerChannel;
 }
 
 struct Convolution {
@@ -178,7 +198,7 @@ void convolve(TfliteNode& node, const Convolution& c, TensorId weights, int64_t 
     attrs->pad_hi.push_back(t.pad_hi);
   }
   attrs->groups = groups;
-  complete(node, p, at, c.activation, node.in_type(0) == ValueType::kU8 ? Scaling::kPerTensor : Scaling::kPerChannel,
+  complete(node, p, at, c.activation, convolution_scaling(node, 0, 1),
            {hybrid_per_channel ? DynamicRange::Form::kAsymmetric : DynamicRange::Form::kSymmetric, 1});
   attrs->accumulator = p.accumulator;
   attrs->steps = std::move(p.steps);
@@ -270,8 +290,7 @@ void read_transpose_conv(TfliteNode& node) {
     attrs->pad_lo.push_back(lo);
     attrs->pad_hi.push_back(extent - 1 + kernel - dilated - lo);
   }
-  complete(node, p, at, o.fused_activation_function(),
-           node.in_type(2) == ValueType::kU8 ? Scaling::kPerTensor : Scaling::kPerChannel,
+  complete(node, p, at, o.fused_activation_function(), convolution_scaling(node, 2, 1),
            {DynamicRange::Form::kAsymmetric, 1});
   attrs->accumulator = p.accumulator;
   attrs->steps = std::move(p.steps);
@@ -298,7 +317,9 @@ void read_fully_connected(TfliteNode& node) {
   attrs->rhs_contracting = {1};
   // LiteRT's reference kernel scales in float64 where all others have fixed-point multipliers.
   complete(node, p, at, o.fused_activation_function(),
-           node.numerics() == TfliteNumerics::kTflm ? Scaling::kPerTensor : Scaling::kFloat64,
+           by_xnnpack(node, 0, 1)                     ? Scaling::kFloat32
+           : node.numerics() == TfliteNumerics::kTflm ? Scaling::kPerTensor
+                                                      : Scaling::kFloat64,
            {o.asymmetric_quantize_inputs() ? DynamicRange::Form::kAsymmetric : DynamicRange::Form::kSymmetric, 1});
   attrs->accumulator = p.accumulator;
   attrs->steps = std::move(p.steps);
@@ -352,7 +373,7 @@ void read_batch_matmul(TfliteNode& node) {
     node.problem("input", "the shapes " + to_string(x) + " and " + to_string(y) + " do not multiply");
   if (is_float(node.type(p.lhs).type) && is_integer(node.type(p.rhs).type) && (o.adj_x() || !plain))
     node.unsupported("input", "float activations with integer weights need weights without a batch");
-  complete(node, p, at, Activation::NONE, Scaling::kOneScale,
+  complete(node, p, at, Activation::NONE, by_xnnpack(node, 0, 1) ? Scaling::kFloat32 : Scaling::kOneScale,
            {o.asymmetric_quantize_inputs() ? DynamicRange::Form::kAsymmetric : DynamicRange::Form::kSymmetric,
             node.rank(p.lhs) - 1});
   attrs->accumulator = p.accumulator;

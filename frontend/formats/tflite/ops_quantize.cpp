@@ -36,7 +36,9 @@ void read_quantize(TfliteNode& node) {
     const Parameters p = parameters(node, y, node.rank(x));
     PointwiseStep& step = steps.add("quantize", to, {p.scale, p.zero_point});
     step.zero_point_after = true;
-    step.rounding = Rounding::kHalfAwayFromZero;
+    const bool xnnpack = node.numerics() == TfliteNumerics::kLitertXnnpack && is_eight_bit(to);
+    step.reciprocal = xnnpack;
+    step.rounding = xnnpack ? Rounding::kHalfEven : Rounding::kHalfAwayFromZero;
     return node.result(tflite_apply(node, node.cast(x, ValueType::kF32), std::move(steps)));
   }
   const TfliteQuant q = node.in_quant(0);

@@ -154,7 +154,14 @@ void read_mean_or_sum(TfliteNode& node) {
       m.shift -= shift;
     }
     const int64_t zero = from.zero_point[0] * n;
+    const bool xnnpack = node.numerics() == TfliteNumerics::kLitertXnnpack && mean && is_eight_bit(type);
     if (zero != 0) steps.add("sub", ValueType::kI32, {tflite_integers(node, {zero})});
+    if (xnnpack) {
+      const auto lo = static_cast<double>(info(type).min), hi = static_cast<double>(info(type).max);
+      steps.requantize_float32({from.scale[0] / to.scale[0] / static_cast<float>(n)}, type, to.zero_point[0], lo, hi);
+      attrs->steps = steps.steps;
+      return node.result(node.add("reduce", with_operands(x, steps.operands), attrs));
+    }
     std::vector<TensorId> with = {tflite_integers(node, {m.mantissa}), tflite_integers(node, {m.shift})};
     if (to.zero_point[0] != 0) with.push_back(tflite_integers(node, {to.zero_point[0]}));
     PointwiseStep& requantize = steps.add("requantize", as_bytes ? ValueType::kU8 : type, with);

@@ -55,6 +55,18 @@ void TfliteSteps::requantize_float64(const std::vector<double>& multipliers, Val
   step.hi = hi;
 }
 
+void TfliteSteps::requantize_float32(const std::vector<float>& scales, ValueType type, int64_t zero_point, double lo,
+                                     double hi) {
+  HostTensor scale(ValueType::kF32, scales.size() > 1 ? Shape{static_cast<int64_t>(scales.size())} : Shape{});
+  std::copy(scales.begin(), scales.end(), scale.as<float>().begin());
+  add("cast", ValueType::kF32);
+  add("mul", ValueType::kF32, {node_.constant(std::move(scale), "scale")});
+  PointwiseStep& step = add("quantize", type, {node_.scalar(1.0f), tflite_zero_point(node_, zero_point)});
+  step.zero_point_after = true;
+  step.lo = lo;
+  step.hi = hi;
+}
+
 void TfliteSteps::center(int64_t zero_point) {
   add("cast", ValueType::kI32);
   if (zero_point != 0) add("sub", ValueType::kI32, {tflite_integers(node_, {zero_point})});

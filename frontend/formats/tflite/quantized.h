@@ -22,6 +22,8 @@ class TfliteSteps {
   /// The same by the exact product in float64, rounded half away from zero.
   void requantize_float64(const std::vector<double>& multipliers, ValueType type, int64_t zero_point, double lo,
                           double hi);
+  /// The same as XNNPACK does: float32(x) * scale in float32, half to even.
+  void requantize_float32(const std::vector<float>& scales, ValueType type, int64_t zero_point, double lo, double hi);
   /// The same to int32, without a zero point.
   void rescale(double multiplier) { requantize({multiplier}, ValueType::kI32, 0, -HUGE_VAL, HUGE_VAL); }
   /// q - zero_point as int32.
