@@ -66,10 +66,10 @@ class ImportNode {
   std::vector<TensorId> results;
   Graph& graph_of_model() { return owner_.graph; }
 
- protected:
   /// Notes what a failed call says, at this node.
   [[noreturn]] void fail(const Status& status);
 
+ protected:
   const std::string kind_;
 
  private:

@@ -8,6 +8,7 @@
 #include "frontend/formats/tflite/windows.h"
 #include "frontend/numerics/multiplier_of.h"
 #include "frontend/ops/contraction.h"
+#include "frontend/ops/fixed_rows.h"
 #include "frontend/ops/reduction.h"
 
 namespace qlathe {
@@ -215,9 +216,14 @@ void read_cumsum(TfliteNode& node) {
 /// x / max(sqrt(sum(x * x)), 1e-6) along the last axis.
 void read_l2_normalization(TfliteNode& node) {
   const TensorId x = node.in(0);
-  if (node.in_type(0) != ValueType::kF32)
-    node.unsupported("input", std::string("is ") + name(node.in_type(0)) + "; float32 is supported");
   if (node.rank(x) < 1) node.problem("input", "is a scalar");
+  if (is_eight_bit(node.in_type(0))) {
+    auto fixed = std::make_shared<L2NormalizeFixedAttrs>();
+    fixed->zero_point = node.in_zero(0);
+    return node.result(node.add("l2_normalize_fixed", {x}, fixed));
+  }
+  if (node.in_type(0) != ValueType::kF32)
+    node.unsupported("input", std::string("is ") + name(node.in_type(0)) + "; float32, int8 and uint8 are supported");
   auto attrs = std::make_shared<ReduceAttrs>();
   attrs->kind = ReduceKind::kSumSquares;
   attrs->axes = {node.rank(x) - 1};

@@ -1,5 +1,10 @@
 // Element-wise operators with one operand, and softmax.
+#include <algorithm>
+#include <cmath>
+
 #include "frontend/formats/tflite/quantized.h"
+#include "frontend/numerics/fixed/litert_tables.h"
+#include "frontend/ops/fixed_rows.h"
 #include "frontend/ops/reduction.h"
 
 namespace qlathe {
@@ -70,6 +75,123 @@ TensorId integer_unary(TfliteNode& node, TensorId x) {
   node.unsupported("input", std::string("is ") + name(type) + "; float32 is supported");
 }
 
+bool by_rescaling(const std::string& op) { return op.starts_with("RELU"); }
+
+/// RELU and its kin: rescaled, then cut to the quantized bounds.
+TensorId rescaled_relu(TfliteNode& node, TensorId x) {
+  const TfliteQuant from = node.in_quant(0), to = node.out_quant();
+  const ValueType type = node.output_type();
+  const std::string& op = node.op();
+  const auto bound = [&](float real) {
+    return to.zero_point[0] + static_cast<int64_t>(std::round(real / to.scale[0]));
+  };
+  int64_t lo = info(type).min, hi = info(type).max;
+  lo = std::max(lo, bound(op == "RELU_N1_TO_1" ? -1.0f : 0.0f));
+  if (op == "RELU6") hi = std::min(hi, bound(6.0f));
+  if (op == "RELU_N1_TO_1" || op == "RELU_0_TO_1") hi = std::min(hi, bound(1.0f));
+  TfliteSteps steps(node);
+  steps.center(from.zero_point[0]);
+  steps.requantize({static_cast<double>(from.scale[0] / to.scale[0])}, type, to.zero_point[0], static_cast<double>(lo),
+                   static_cast<double>(hi));
+  return tflite_apply(node, x, std::move(steps));
+}
+
+/// Both sides of zero with multipliers of their own; a negative slope is applied as its size and a sign.
+TensorId leaky_relu_16(TfliteNode& node, TensorId x) {
+  const TfliteQuant from = node.in_quant(0), to = node.out_quant();
+  const float alpha = node.options<tflite::LeakyReluOptions>().alpha();
+  const auto side = [&](float slope) {
+    TfliteSteps steps(node);
+    steps.center(from.zero_point[0]);
+    steps.rescale(static_cast<double>(std::abs(slope)));
+    if (slope < 0) steps.add("mul", ValueType::kI32, {tflite_integers(node, {-1})});
+    steps.add("add", ValueType::kI32, {tflite_integers(node, {to.zero_point[0]})});
+    steps.add("cast", ValueType::kI16);
+    return tflite_apply(node, x, std::move(steps));
+  };
+  TfliteSteps sign(node);
+  sign.add("cast", ValueType::kI32);
+  sign.add("greater_equal", ValueType::kBool, {tflite_integers(node, {from.zero_point[0]})});
+  const TensorId positive = side(from.scale[0] / to.scale[0]);
+  const TensorId negative = side(from.scale[0] * alpha / to.scale[0]);
+  return node.select(tflite_apply(node, x, std::move(sign)), positive, negative);
+}
+
+TensorId abs_16(TfliteNode& node, TensorId x) {
+  const TfliteQuant from = node.in_quant(0), to = node.out_quant();
+  TfliteSteps center(node), steps(node);
+  center.center(from.zero_point[0]);
+  const TensorId t = tflite_apply(node, x, std::move(center));
+  steps.add("max", ValueType::kI32, {node.binary("sub", tflite_integers(node, {0}), t)});
+  if (from.scale[0] != to.scale[0]) steps.rescale(static_cast<double>(from.scale[0] / to.scale[0]));
+  steps.add("add", ValueType::kI32, {tflite_integers(node, {to.zero_point[0]})});
+  steps.add("cast", ValueType::kI16);
+  return tflite_apply(node, t, std::move(steps));
+}
+
+/// In float32, the quotient cut off.
+TensorId sqrt_16(TfliteNode& node, TensorId x) {
+  const TfliteQuant from = node.in_quant(0), to = node.out_quant();
+  TfliteSteps steps(node);
+  steps.add("dequantize", ValueType::kF32, {node.scalar(from.scale[0]), tflite_zero_point(node, from.zero_point[0])});
+  steps.add("sqrt", ValueType::kF32);
+  steps.add("div", ValueType::kF32, {node.scalar(to.scale[0])});
+  steps.add("cast", ValueType::kI32).rounding = Rounding::kToZero;
+  steps.add("add", ValueType::kI32, {tflite_integers(node, {to.zero_point[0]})});
+  steps.add("cast", ValueType::kI16);
+  return tflite_apply(node, x, std::move(steps));
+}
+
+/// By the table of the runtime's sigmoid, between whose entries it interpolates.
+TensorId sigmoid_16(TfliteNode& node, TensorId x) {
+  const bool tanh = node.op() == "TANH";
+  const LitertSigmoid16 m = tanh ? litert_tanh_16(node.in_scale(0)) : litert_logistic_16(node.in_scale(0));
+  TfliteSteps steps(node);
+  steps.add("cast", ValueType::kI32);
+  steps.add("mul", ValueType::kI32, {tflite_integers(node, {m.multiplier})});
+  if (m.shift > 0) {
+    PointwiseStep& shift = steps.add("shift_right", ValueType::kI32);
+    shift.shift_right = m.shift;
+    shift.rounding = Rounding::kHalfUp;
+  }
+  steps.add(tanh ? "tanh_lookup" : "logistic_lookup", ValueType::kI16, {node.constant(sigmoid_table(), "table")});
+  return tflite_apply(node, x, std::move(steps));
+}
+
+/// Every operator on eight bits is a table of 256 entries; of 16 bits some are tables that are interpolated.
+TensorId by_table(TfliteNode& node, TensorId x) {
+  LitertUnary unary;
+  const TfliteQuant from = node.in_quant(0), to = node.out_quant();
+  unary.op = node.op();
+  unary.type = node.in_type(0);
+  unary.in_scale = from.scale[0];
+  unary.in_zero_point = static_cast<int32_t>(from.zero_point[0]);
+  unary.out_scale = to.scale[0];
+  unary.out_zero_point = static_cast<int32_t>(to.zero_point[0]);
+  if (unary.op == "LEAKY_RELU") unary.alpha = node.options<tflite::LeakyReluOptions>().alpha();
+  if (unary.op == "GELU") unary.approximate = node.options<tflite::GeluOptions>().approximate();
+  auto table = litert_table(unary);
+  if (!table.ok()) node.fail(table.status());
+  TfliteSteps steps(node);
+  const bool wide = unary.type == ValueType::kI16;
+  steps.add(wide ? "interpolated_lookup" : "lookup", unary.type, {node.constant(std::move(*table), "table")});
+  return tflite_apply(node, x, std::move(steps));
+}
+
+TensorId quantized_unary(TfliteNode& node, TensorId x) {
+  const std::string& op = node.op();
+  if (node.output_type() != node.in_type(0))
+    node.unsupported("output", std::string("is ") + name(node.output_type()) + ", the input " + name(node.in_type(0)));
+  if (by_rescaling(op)) return rescaled_relu(node, x);
+  if (node.in_type(0) == ValueType::kI16) {
+    if (op == "LOGISTIC" || op == "TANH") return sigmoid_16(node, x);
+    if (op == "LEAKY_RELU") return leaky_relu_16(node, x);
+    if (op == "ABS") return abs_16(node, x);
+    if (op == "SQRT") return sqrt_16(node, x);
+  }
+  return by_table(node, x);
+}
+
 void read_unary(TfliteNode& node) {
   const TensorId x = node.in(0);
   const ValueType type = node.in_type(0);
@@ -78,8 +200,7 @@ void read_unary(TfliteNode& node) {
       if (node.op() == row.tflite) return node.result(node.pointwise(x, row.steps(node)));
     }
   }
-  if (is_quantized(type)) node.unsupported("input", std::string("is ") + name(type) + "; float32 is supported");
-  node.result(integer_unary(node, x));
+  node.result(is_quantized(type) ? quantized_unary(node, x) : integer_unary(node, x));
 }
 
 void read_square(TfliteNode& node) {
@@ -100,17 +221,43 @@ void read_sign(TfliteNode& node) {
 
 void read_softmax(TfliteNode& node) {
   const TensorId x = node.in(0);
-  if (node.in_type(0) != ValueType::kF32) node.unsupported("input", "is quantized");
+  const ValueType type = node.in_type(0);
   const float beta = node.options<tflite::SoftmaxOptions>().beta();
-  const TensorId scaled = beta == 1 || beta == 0 ? x : node.binary("mul", x, node.scalar(beta));
-  node.result(node.add("softmax", {scaled}, std::make_shared<SoftmaxAttrs>()));
+  if (type == ValueType::kF32) {
+    const TensorId scaled = beta == 1 || beta == 0 ? x : node.binary("mul", x, node.scalar(beta));
+    return node.result(node.add("softmax", {scaled}, std::make_shared<SoftmaxAttrs>()));
+  }
+  if (!is_quantized(type)) node.unsupported("input", std::string("is ") + name(type));
+  auto attrs = std::make_shared<SoftmaxFixedAttrs>();
+  attrs->type = node.output_type();
+  if (type == ValueType::kI16) {
+    LitertSoftmax16 tables = litert_softmax_16(node.in_scale(0), beta);
+    attrs->multiplier = tables.multiplier.mantissa;
+    attrs->shift = tables.multiplier.shift;
+    const TensorId exps = node.constant(std::move(tables.exps), "exps");
+    return node.result(
+        node.add("softmax_fixed", {x, exps, node.constant(std::move(tables.reciprocals), "reciprocals")}, attrs));
+  }
+  LitertSoftmax8 tables = litert_softmax_8(node.in_scale(0), beta);
+  node.result(node.add("softmax_fixed", {x, node.constant(std::move(tables.exps), "exps")}, attrs));
 }
 
 void read_log_softmax(TfliteNode& node) {
-  if (node.in_type(0) != ValueType::kF32) node.unsupported("input", "is quantized");
-  auto attrs = std::make_shared<SoftmaxAttrs>();
-  attrs->log = true;
-  node.result(node.add("softmax", {node.in(0)}, attrs));
+  const TensorId x = node.in(0);
+  const ValueType type = node.in_type(0);
+  if (type == ValueType::kF32) {
+    auto attrs = std::make_shared<SoftmaxAttrs>();
+    attrs->log = true;
+    return node.result(node.add("softmax", {x}, attrs));
+  }
+  if (!is_eight_bit(type)) node.unsupported("input", std::string("is ") + name(type));
+  LitertSoftmax8 tables = litert_softmax_8(node.in_scale(0), 1.0f);
+  auto attrs = std::make_shared<LogSoftmaxFixedAttrs>();
+  attrs->diff_min = tables.diff_min;
+  attrs->multiplier = tables.reverse.mantissa;
+  attrs->shift = tables.reverse.shift;
+  const TensorId exps = node.constant(std::move(tables.exps), "exps");
+  node.result(node.add("log_softmax_fixed", {x, exps, node.constant(std::move(tables.diffs), "diffs")}, attrs));
 }
 
 std::vector<TfliteOp> rows() {
