@@ -21,7 +21,12 @@ namespace qlathe {
 ///
 ///   add sub mul div min max pow     v op a (swapped: a op v). max(x, y) is x > y ? x : y and min(x, y) is x < y ? x :
 ///   y, so that
-///                                   NaN in x gives y on every target. float32 or int32 (add, sub, mul, min, max).
+///                                   NaN in x gives y on every target. float32, int32 or int64 (pow: float32). Integers
+///                                   divide towards zero; x / 0 is 0, and the lowest number / -1 wraps
+///   rem                             what is left of an integer division: v - v / a * a, 0 where a is 0
+///   bitwise_and bitwise_or bitwise_xor    of two int32 or int64
+///   bit_shift_left bit_shift_right  int32 or int64 by a: beyond the type's bits (and by less than 0) nothing is left;
+///                                   to the right of a negative number its sign is
 ///   fma                             v * a + b with one rounding (float32)
 ///   add_dequantized sub_dequantized mul_dequantized     b scale [zero_point]
 ///                                   v op (float(b) - float(zero_point)) * scale, b an integer; swapped: that op v
@@ -31,11 +36,11 @@ namespace qlathe {
 ///   relu                            v > 0 ? v : 0 (float32, or the integer types)
 ///   clamp                           min(max(v, lo), hi)
 ///   cast                            to `type`: float to integer rounds by `rounding` and saturates to [lo, hi] cut
-///   with the type's
-///                                   range, NaN gives 0; integer to integer saturates likewise; integer to float rounds
-///                                   half to even; float to bfloat16, float16, float8, float4 rounds half to even
-///                                   (float8/float4 saturate); to nf4: nearest table entry, the first of equals; codes
-///                                   to float32 decode
+///                                   with the type's range, NaN gives 0; integer to integer saturates likewise, or
+///                                   keeps the low bits where `wraps` says so; integer to float rounds half to even;
+///                                   float to bfloat16, float16, float8, float4 rounds half to even (float8/float4
+///                                   saturate); to nf4: nearest table entry, the first of equals; codes to float32
+///                                   decode
 ///   quantize     scale [zero_point] t = reciprocal ? v * (1 / scale) : v / scale; then unless zero_point_after t +=
 ///   float(zero_point);
 ///                                   cast to `type` as above; with zero_point_after the zero point is added to the
@@ -87,6 +92,7 @@ struct PointwiseStep {
   int64_t shift_left = 0;
   int64_t shift_right = 0;
   int64_t integer_bits = 0;
+  bool wraps = false;
 
   void visit(FieldVisitor& v) {
     v.field("op", op);
@@ -103,6 +109,7 @@ struct PointwiseStep {
     v.field("shift_left", shift_left, int64_t{0});
     v.field("shift_right", shift_right, int64_t{0});
     v.field("integer_bits", integer_bits, int64_t{0});
+    v.field("wraps", wraps, false);
   }
 };
 

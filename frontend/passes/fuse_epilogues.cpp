@@ -117,9 +117,10 @@ class FuseEpilogues {
 
   /// Steps that have a swapped form.
   static bool can_turn(const std::string& op) {
-    static const std::vector<std::string> kBinary = {"add",           "sub",   "mul",      "div",        "min",
-                                                     "max",           "pow",   "less",     "less_equal", "greater",
-                                                     "greater_equal", "equal", "not_equal"};
+    static const std::vector<std::string> kBinary = {
+        "add",       "sub",  "mul",         "div",        "min",           "max",
+        "pow",       "less", "less_equal",  "greater",    "greater_equal", "equal",
+        "not_equal", "rem",  "bitwise_and", "bitwise_or", "bitwise_xor"};
     return std::count(kBinary.begin(), kBinary.end(), op) > 0;
   }
 

@@ -68,10 +68,49 @@ FlightValue min_step(const StepContext& c) {
   return {Halide::min(x, y), c.step.type, bound};
 }
 
+/// Integers divide by their magnitudes, unsigned: Halide's unsigned x / 0 and x % 0 are 0.
+FlightValue integer_division(const StepContext& c, const Expr& x, const Expr& y, bool quotient) {
+  const Halide::Type t = x.type(), u = t.with_code(halide_type_uint);
+  const Expr zero = Halide::Internal::make_zero(t), unsigned_zero = Halide::Internal::make_zero(u);
+  const auto magnitude = [&](const Expr& e) {
+    return select(e < zero, unsigned_zero - reinterpret(u, e), reinterpret(u, e));
+  };
+  const Expr a = magnitude(x), b = magnitude(y);
+  const Expr value = quotient ? a / b : a % b;
+  const Expr negative = quotient ? (x ^ y) < zero : x < zero;
+  return {reinterpret(t, select(negative, unsigned_zero - value, value)), c.step.type,
+          quotient ? c.v.bound : std::min(c.v.bound, c.a().bound)};
+}
+
 FlightValue div(const StepContext& c) {
   Expr x = c.v.expr, y = c.a().expr;
   if (c.step.swapped) std::swap(x, y);
-  return rounded(c, x / y);
+  if (is_float(c.v.type)) return rounded(c, x / y);
+  FlightValue out = integer_division(c, x, y, true);
+  if (c.step.swapped) out.bound = c.a().bound;
+  return out;
+}
+
+FlightValue rem(const StepContext& c) {
+  Expr x = c.v.expr, y = c.a().expr;
+  if (c.step.swapped) std::swap(x, y);
+  return integer_division(c, x, y, false);
+}
+
+template <class Op>
+FlightValue bitwise(const StepContext& c, Op op) {
+  return {op(c.v.expr, c.a().expr), c.step.type, kUnknown};
+}
+
+FlightValue bit_shift(const StepContext& c, bool left) {
+  Expr x = c.v.expr, n = c.a().expr;
+  if (c.step.swapped) std::swap(x, n);
+  const Halide::Type t = x.type(), u = t.with_code(halide_type_uint);
+  const Expr amount = reinterpret(u, n), most = Halide::Internal::make_const(u, t.bits() - 1);
+  const Expr inside = Halide::min(amount, most);
+  if (!left) return {x >> inside, c.step.type, c.step.swapped ? kUnknown : c.v.bound};
+  const Expr moved = reinterpret(t, reinterpret(u, x) << inside);
+  return {select(amount > most, Halide::Internal::make_zero(t), moved), c.step.type, kUnknown};
 }
 
 FlightValue fma_step(const StepContext& c) {
@@ -103,7 +142,21 @@ FlightValue clamp(const StepContext& c) {
                c.v.bound < limit ? std::max(c.v.bound, std::min(std::abs(c.step.lo), std::abs(c.step.hi))) : limit));
 }
 
+/// The low bits of an integer as another type.
+FlightValue wrapped_cast(const FlightValue& v, ValueType type) {
+  const ValueTypeInfo& row = info(type);
+  const Halide::Type wanted = flight_type(type), carrier = UInt(wanted.bits());
+  Expr x = cast(carrier, v.expr);
+  const int drop = wanted.bits() - row.bits;
+  const auto amount = [&] { return Halide::Internal::make_const(carrier, drop); };
+  if (drop > 0) x = x << amount();
+  x = wanted.is_int() ? reinterpret(wanted, x) : x;
+  if (drop > 0) x = x >> amount();
+  return {x, type, std::max(-static_cast<double>(row.min), static_cast<double>(row.max))};
+}
+
 FlightValue cast_step(const StepContext& c) {
+  if (c.step.wraps) return wrapped_cast(c.v, c.step.type);
   return cast_value(c.v, c.step.type, c.step.rounding, c.step.lo, c.step.hi);
 }
 
@@ -227,6 +280,12 @@ std::map<std::string, StepForm> all_forms() {
       {"sub", sub},
       {"mul", mul},
       {"div", div},
+      {"rem", rem},
+      {"bitwise_and", [](const StepContext& c) { return bitwise(c, [](Expr x, Expr y) { return x & y; }); }},
+      {"bitwise_or", [](const StepContext& c) { return bitwise(c, [](Expr x, Expr y) { return x | y; }); }},
+      {"bitwise_xor", [](const StepContext& c) { return bitwise(c, [](Expr x, Expr y) { return x ^ y; }); }},
+      {"bit_shift_left", [](const StepContext& c) { return bit_shift(c, true); }},
+      {"bit_shift_right", [](const StepContext& c) { return bit_shift(c, false); }},
       {"add_dequantized",
        [](const StepContext& c) {
          return with_dequantized(

@@ -113,8 +113,15 @@ std::optional<PointwiseStep> random_step(Random& random, V type, const Shape& re
     return s;
   }
   if (draw < 5 && (type == V::kI32 || type == V::kI64)) {
-    PointwiseStep s = step(random.pick<std::string>({"add", "sub", "mul", "min", "max"}), {operand(type)}, type);
+    PointwiseStep s = step(random.pick<std::string>({"add", "sub", "mul", "min", "max", "div", "rem", "bitwise_and",
+                                                     "bitwise_or", "bitwise_xor", "bit_shift_left", "bit_shift_right"}),
+                           {operand(type)}, type);
     s.swapped = random.chance(0.4);
+    if (s.op.starts_with("bit_shift") && random.chance(0.7)) {
+      HostTensor& amount = *operands.back().value;
+      for (int64_t i = 0; i < amount.size(); i++)
+        amount.set_int(i, random.integer(-2, 66));
+    }
     return s;
   }
   if (type == V::kI32 && random.chance(0.3)) {

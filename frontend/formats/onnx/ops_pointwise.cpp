@@ -2,7 +2,7 @@
 #include <cmath>
 #include <limits>
 
-#include "frontend/formats/onnx/node.h"
+#include "frontend/formats/onnx/widen.h"
 
 namespace qlathe {
 namespace {
@@ -43,128 +43,50 @@ const char* step_of(OnnxNode& node, std::span<const Named> table) {
   node.unsupported("", "is not supported");
 }
 
-TensorId no_double(OnnxNode& node, TensorId x) {
-  return node.type(x).type == ValueType::kF64 ? node.cast(x, ValueType::kF32) : x;
-}
-
-/// Arithmetic runs in float or in 32- or 64-bit integers; smaller integers are widened, and wrap on their way back.
-struct Widened {
-  TensorId x;
-  ValueType type;
-};
-Widened widen(OnnxNode& node, TensorId x) {
-  x = no_double(node, x);
-  const ValueType type = node.type(x).type;
-  if (is_float(type) || type == ValueType::kI32 || type == ValueType::kI64) return {x, type};
-  if (type == ValueType::kBool || is_code(type)) {
-    node.unsupported("input", "arithmetic on " + std::string(name(type)) + " is not supported", "cast it");
-  }
-  return {node.cast(x, type == ValueType::kU32 ? ValueType::kI64 : ValueType::kI32), type};
-}
-
-TensorId narrow(OnnxNode& node, TensorId x, ValueType type) {
-  if (node.type(x).type == type) return x;
-  // An integer type's arithmetic is modulo 2^bits in ONNX's reference; what fits needs no care, the rest is refused by
-  // nobody: the saturating cast differs only where the model's own result depends on the runtime.
-  return node.cast(x, type);
-}
-
 void read_unary(OnnxNode& node) {
-  const TensorId x = no_double(node, node.in(0));
+  const TensorId x = onnx_no_double(node, node.in(0));
   node.ignore("consumed_inputs");
   node.result(node.unary(step_of(node, kUnary), x));
 }
 
 void read_abs(OnnxNode& node) {
-  const auto [x, type] = widen(node, node.in(0));
+  const auto [x, type] = onnx_widen(node, node.in(0));
   if (is_float(node.type(x).type)) return node.result(node.unary("abs", x));
-  node.result(narrow(node, node.binary("max", x, node.binary("sub", node.scalar(node.type(x).type, 0), x)), type));
+  node.result(onnx_narrow(node, node.binary("max", x, node.binary("sub", node.scalar(node.type(x).type, 0), x)), type));
 }
 
 void read_neg(OnnxNode& node) {
-  const auto [x, type] = widen(node, node.in(0));
+  const auto [x, type] = onnx_widen(node, node.in(0));
   if (is_float(node.type(x).type)) return node.result(node.unary("neg", x));
-  node.result(narrow(node, node.binary("sub", node.scalar(node.type(x).type, 0), x), type));
+  node.result(onnx_narrow(node, node.binary("sub", node.scalar(node.type(x).type, 0), x), type));
 }
 
 void read_sign(OnnxNode& node) {
-  const auto [x, type] = widen(node, node.in(0));
+  const auto [x, type] = onnx_widen(node, node.in(0));
   const ValueType t = node.type(x).type;
   const TensorId zero = node.scalar(t, 0);
   const TensorId below = node.select(node.compare("less", x, zero), node.scalar(t, -1), zero);
-  node.result(narrow(node, node.select(node.compare("greater", x, zero), node.scalar(t, 1), below), type));
+  node.result(onnx_narrow(node, node.select(node.compare("greater", x, zero), node.scalar(t, 1), below), type));
 }
 
 void read_binary(OnnxNode& node) {
   node.ignore("axis");  // before opset 7
   node.ignore("broadcast");
-  const auto [a, type] = widen(node, node.in(0));
-  const auto [b, other] = widen(node, node.in(1));
+  const auto [a, type] = onnx_widen(node, node.in(0));
+  const auto [b, other] = onnx_widen(node, node.in(1));
   if (type != other) node.problem("input", std::string("mixes ") + name(type) + " and " + name(other));
-  node.result(narrow(node, node.binary(step_of(node, kBinary), a, b), type));
-}
-
-/// Integers divide towards zero.
-TensorId divide(OnnxNode& node, TensorId a, TensorId b) {
-  if (is_float(node.type(a).type)) return node.binary("div", a, b);
-  const HostTensor *x = node.data(a), *y = node.data(b);
-  if (x == nullptr || y == nullptr) {
-    node.unsupported("input", "division of integers is supported on constants only", "cast to float32 and back");
-  }
-  // Sizes: computed here, exactly.
-  const Shape shape = node.broadcast_shape(x->shape(), y->shape());
-  const HostTensor wide_a = *node.data(node.broadcast(a, shape)), wide_b = *node.data(node.broadcast(b, shape));
-  HostTensor out(x->type(), shape);
-  for (int64_t i = 0; i < out.size(); i++) {
-    if (wide_b.int_at(i) == 0) node.problem("input", "divides an integer by zero");
-    out.set_int(i, wide_b.int_at(i) == -1 ? -wide_a.int_at(i) : wide_a.int_at(i) / wide_b.int_at(i));
-  }
-  return node.constant(std::move(out));
-}
-
-void read_div(OnnxNode& node) {
-  const auto [a, type] = widen(node, node.in(0));
-  const auto [b, other] = widen(node, node.in(1));
-  if (type != other) node.problem("input", std::string("mixes ") + name(type) + " and " + name(other));
-  node.result(narrow(node, divide(node, a, b), type));
-}
-
-/// Mod of integers and fmod = 0: the sign of the divisor; fmod = 1: that of the dividend.
-void read_mod(OnnxNode& node) {
-  const bool fmod = node.integer("fmod", 0) != 0;
-  const auto [a, type] = widen(node, node.in(0));
-  const auto [b, other] = widen(node, node.in(1));
-  if (!node.data(a) || !node.data(b) || is_float(type)) {
-    if (!is_float(type)) node.unsupported("input", "is supported on constants and floats only", "");
-    // x - y * trunc(x / y): exact where the quotient is.
-    const TensorId quotient = node.binary("div", a, b);
-    const TensorId zero = node.scalar(node.type(a).type, 0);
-    const TensorId whole = fmod ? node.select(node.compare("less", quotient, zero), node.unary("ceil", quotient),
-                                              node.unary("floor", quotient))
-                                : node.unary("floor", quotient);
-    return node.result(node.binary("sub", a, node.binary("mul", b, whole)));
-  }
-  const Shape shape = node.broadcast_shape(node.shape(a), node.shape(b));
-  const HostTensor x = *node.data(node.broadcast(a, shape)), y = *node.data(node.broadcast(b, shape));
-  HostTensor out(x.type(), shape);
-  for (int64_t i = 0; i < out.size(); i++) {
-    const int64_t d = y.int_at(i);
-    if (d == 0) node.problem("input", "divides an integer by zero");
-    const int64_t rest = d == -1 ? 0 : x.int_at(i) % d;
-    out.set_int(i, !fmod && rest != 0 && (rest < 0) != (d < 0) ? rest + d : rest);
-  }
-  node.result(narrow(node, node.constant(std::move(out)), type));
+  node.result(onnx_narrow(node, node.binary(step_of(node, kBinary), a, b), type));
 }
 
 /// Constant exponents that real models use are products and roots, exact where pow by logarithms is not.
 void read_pow(OnnxNode& node) {
-  const auto [x, type] = widen(node, node.in(0));
+  const auto [x, type] = onnx_widen(node, node.in(0));
   if (node.is_constant(1)) {
     const auto exponents = node.constant_numbers(1, "exponent");
     if (exponents.size() == 1) {
       const double e = exponents[0];
       const Shape out = node.broadcast_shape(node.shape(x), node.shape(node.in(1)));
-      const auto done = [&](TensorId y) { node.result(narrow(node, node.broadcast(y, out), type)); };
+      const auto done = [&](TensorId y) { node.result(onnx_narrow(node, node.broadcast(y, out), type)); };
       if (e == 2) return done(node.binary("mul", x, x));
       if (e == 3) return done(node.binary("mul", node.binary("mul", x, x), x));
       if (e == 1) return done(x);
@@ -172,7 +94,7 @@ void read_pow(OnnxNode& node) {
       if (is_float(type) && e == -1) return done(node.unary("reciprocal", x));
     }
   }
-  TensorId y = no_double(node, node.in(1));
+  TensorId y = onnx_no_double(node, node.in(1));
   if (is_float(type)) return node.result(node.binary("pow", x, node.cast(y, node.type(x).type)));
   const TensorId power = node.binary("pow", node.cast(x, ValueType::kF32), node.cast(y, ValueType::kF32));
   node.result(node.cast(power, type, Rounding::kHalfEven));
@@ -181,21 +103,21 @@ void read_pow(OnnxNode& node) {
 /// Min, Max, Sum, Mean of any number of operands.
 void read_variadic(OnnxNode& node) {
   const std::string op = node.op();
-  const auto [first, type] = widen(node, node.in(0));
+  const auto [first, type] = onnx_widen(node, node.in(0));
   TensorId sum = first;
   for (size_t i = 1; i < node.input_count(); i++) {
-    const auto [x, other] = widen(node, node.in(i));
+    const auto [x, other] = onnx_widen(node, node.in(i));
     if (other != type) node.problem("input", std::string("mixes ") + name(type) + " and " + name(other));
     sum = node.binary(op == "Min" ? "min" : op == "Max" ? "max" : "add", sum, x);
   }
   if (op == "Mean") {
-    sum = node.binary("div", sum, node.scalar(node.type(sum).type, static_cast<double>(node.input_count())));
+    sum = onnx_divide(node, sum, node.scalar(node.type(sum).type, static_cast<double>(node.input_count())));
   }
-  node.result(narrow(node, sum, type));
+  node.result(onnx_narrow(node, sum, type));
 }
 
 void read_compare(OnnxNode& node) {
-  TensorId a = no_double(node, node.in(0)), b = no_double(node, node.in(1));
+  TensorId a = onnx_no_double(node, node.in(0)), b = onnx_no_double(node, node.in(1));
   for (TensorId* x : {&a, &b}) {
     if (node.type(*x).type == ValueType::kBool) *x = node.cast(*x, ValueType::kI32);
   }
@@ -214,7 +136,7 @@ void read_logic(OnnxNode& node) {
 }
 
 void read_where(OnnxNode& node) {
-  const TensorId yes = no_double(node, node.in(1)), no = no_double(node, node.in(2));
+  const TensorId yes = onnx_no_double(node, node.in(1)), no = onnx_no_double(node, node.in(2));
   if (node.type(yes).type == ValueType::kBool) {
     const TensorId picked = node.select(node.in(0), node.cast(yes, ValueType::kI32), node.cast(no, ValueType::kI32));
     return node.result(node.cast(picked, ValueType::kBool));
@@ -224,7 +146,7 @@ void read_where(OnnxNode& node) {
 
 /// Clip: limits are attributes before opset 11, then operands. Of a quantized chain (QCDQ) they narrow the integers.
 void read_clip(OnnxNode& node) {
-  const TensorId x = no_double(node, node.in(0));
+  const TensorId x = onnx_no_double(node, node.in(0));
   const ValueType type = node.type(x).type;
   PointwiseStep step = onnx_step("clamp", type);
   if (node.opset < 11) {
@@ -238,23 +160,23 @@ void read_clip(OnnxNode& node) {
     if (step.lo > step.hi) step.lo = step.hi;  // min(max(x, lo), hi)
     return node.result(node.pointwise(x, {step}));
   }
-  const auto [wide, narrow_type] = widen(node, x);
+  const auto [wide, narrow_type] = onnx_widen(node, x);
   TensorId y = wide;
-  if (node.has(1)) y = node.binary("max", y, widen(node, node.in(1)).x);
-  if (node.has(2)) y = node.binary("min", y, widen(node, node.in(2)).x);
-  node.result(narrow(node, y, narrow_type));
+  if (node.has(1)) y = node.binary("max", y, onnx_widen(node, node.in(1)).x);
+  if (node.has(2)) y = node.binary("min", y, onnx_widen(node, node.in(2)).x);
+  node.result(onnx_narrow(node, y, narrow_type));
 }
 
 void read_with_alpha(OnnxNode& node) {
   const std::string op = node.op();
-  const TensorId x = no_double(node, node.in(0));
+  const TensorId x = onnx_no_double(node, node.in(0));
   PointwiseStep step = onnx_step(op == "Elu" ? "elu" : "leaky_relu", node.type(x).type);
   step.alpha = node.number("alpha", op == "Elu" ? 1.0 : static_cast<double>(0.01f));
   node.result(node.pointwise(x, {step}));
 }
 
 void read_prelu(OnnxNode& node) {
-  const TensorId x = no_double(node, node.in(0)), slope = no_double(node, node.in(1));
+  const TensorId x = onnx_no_double(node, node.in(0)), slope = onnx_no_double(node, node.in(1));
   const TensorId zero = node.scalar(node.type(x).type, 0);
   node.result(node.select(node.compare("less", x, zero), node.binary("mul", x, slope),
                           node.broadcast(x, node.broadcast_shape(node.shape(x), node.shape(slope)))));
@@ -268,7 +190,7 @@ void read_thresholded_relu(OnnxNode& node) {
 
 /// max(0, min(1, alpha * x + beta)).
 void read_hard_sigmoid(OnnxNode& node) {
-  const TensorId x = no_double(node, node.in(0));
+  const TensorId x = onnx_no_double(node, node.in(0));
   const ValueType t = node.type(x).type;
   PointwiseStep clamp = onnx_step("clamp", t);
   clamp.lo = 0;
@@ -279,7 +201,7 @@ void read_hard_sigmoid(OnnxNode& node) {
 }
 
 void read_selu(OnnxNode& node) {
-  const TensorId x = no_double(node, node.in(0));
+  const TensorId x = onnx_no_double(node, node.in(0));
   const ValueType t = node.type(x).type;
   PointwiseStep elu = onnx_step("elu", t);
   elu.alpha = node.number("alpha", 1.67326319217681884765625);
@@ -289,7 +211,7 @@ void read_selu(OnnxNode& node) {
 
 /// max(0, x) + min(0, alpha * (exp(x / alpha) - 1)) = alpha * elu(x / alpha).
 void read_celu(OnnxNode& node) {
-  const TensorId x = no_double(node, node.in(0));
+  const TensorId x = onnx_no_double(node, node.in(0));
   const ValueType t = node.type(x).type;
   const TensorId alpha = node.scalar(t, node.number("alpha", 1.0));
   PointwiseStep elu = onnx_step("elu", t);
@@ -298,7 +220,7 @@ void read_celu(OnnxNode& node) {
 }
 
 void read_gelu(OnnxNode& node) {
-  const TensorId x = no_double(node, node.in(0));
+  const TensorId x = onnx_no_double(node, node.in(0));
   const std::string approximate = node.string("approximate", "none");
   if (approximate != "none" && approximate != "tanh")
     node.unsupported("approximate", "'" + approximate + "' is not known; 'none' and 'tanh' are");
@@ -307,14 +229,14 @@ void read_gelu(OnnxNode& node) {
 
 /// x * tanh(softplus(x)).
 void read_mish(OnnxNode& node) {
-  const TensorId x = no_double(node, node.in(0));
+  const TensorId x = onnx_no_double(node, node.in(0));
   const ValueType t = node.type(x).type;
   node.result(node.pointwise(x, {onnx_step("softplus", t), onnx_step("tanh", t), onnx_step("mul", t, {1})}, {x}));
 }
 
 /// x * sigmoid(alpha * x).
 void read_swish(OnnxNode& node) {
-  const TensorId x = no_double(node, node.in(0));
+  const TensorId x = onnx_no_double(node, node.in(0));
   const ValueType t = node.type(x).type;
   const double alpha = node.number("alpha", 1.0);
   if (alpha == 1.0) return node.result(node.unary("silu", x));
@@ -324,7 +246,7 @@ void read_swish(OnnxNode& node) {
 
 /// x / (1 + |x|).
 void read_softsign(OnnxNode& node) {
-  const TensorId x = no_double(node, node.in(0));
+  const TensorId x = onnx_no_double(node, node.in(0));
   const ValueType t = node.type(x).type;
   PointwiseStep divide_x = onnx_step("div", t, {2});
   divide_x.swapped = true;
@@ -346,7 +268,7 @@ void read_cast(OnnxNode& node) {
   }
   // A double that only passes through on constants becomes float32: all arithmetic here is.
   if (*to == ValueType::kF64) to = ValueType::kF32;
-  node.result(node.cast(x, *to));
+  node.result(onnx_cast(node, x, *to));
 }
 
 void read_identity(OnnxNode& node) { node.result(node.in(0)); }
@@ -369,7 +291,7 @@ void read_dropout(OnnxNode& node) {
 }
 
 void read_is(OnnxNode& node) {
-  const TensorId x = no_double(node, node.in(0));
+  const TensorId x = onnx_no_double(node, node.in(0));
   if (node.op() == "IsNaN") return node.result(node.compare("not_equal", x, x));
   const bool positive = node.integer("detect_positive", 1) != 0, negative = node.integer("detect_negative", 1) != 0;
   const ValueType t = node.type(x).type;
@@ -403,8 +325,6 @@ const OnnxOps::Add kOps({
     {"Add", read_binary},
     {"Sub", read_binary},
     {"Mul", read_binary},
-    {"Div", read_div},
-    {"Mod", read_mod},
     {"Pow", read_pow},
     {"Min", read_variadic},
     {"Max", read_variadic},

@@ -1,4 +1,5 @@
 #include <cmath>
+#include <utility>
 
 #include "frontend/ops/checks.h"
 #include "frontend/ops/pointwise_steps.h"
@@ -23,11 +24,6 @@ Value binary(const StepArgs& args, Value v, const Value* a) {
   return wrapped(args, args.step.swapped ? kInt(y, x) : kInt(x, y));
 }
 
-template <FloatOp kFloat>
-Value float_binary(const StepArgs& args, Value v, const Value* a) {
-  return rounded(args, args.step.swapped ? kFloat(a->f, v.f) : kFloat(v.f, a->f));
-}
-
 uint64_t max_of(uint64_t x, uint64_t y) { return static_cast<int64_t>(x) > static_cast<int64_t>(y) ? x : y; }
 uint64_t min_of(uint64_t x, uint64_t y) { return static_cast<int64_t>(x) < static_cast<int64_t>(y) ? x : y; }
 
@@ -38,6 +34,38 @@ Value with_dequantized(const StepArgs& args, Value v, const Value* o) {
   if (args.operands.size() > 2) b -= static_cast<float>(o[2].i);
   b *= o[1].f;
   return rounded(args, args.step.swapped ? kFloat(b, v.f) : kFloat(v.f, b));
+}
+
+/// |x| of an int64, which holds the lowest one's too.
+uint64_t magnitude(uint64_t x) { return static_cast<int64_t>(x) < 0 ? 0 - x : x; }
+
+uint64_t quotient(uint64_t x, uint64_t y) {
+  const uint64_t q = y == 0 ? 0 : magnitude(x) / magnitude(y);
+  return static_cast<int64_t>(x ^ y) < 0 ? 0 - q : q;
+}
+uint64_t remainder(uint64_t x, uint64_t y) {
+  const uint64_t rest = y == 0 ? 0 : magnitude(x) % magnitude(y);
+  return static_cast<int64_t>(x) < 0 ? 0 - rest : rest;
+}
+
+std::string check_integer(const StepTypes& types) {
+  if (types.value == ValueType::kI32 || types.value == ValueType::kI64) return float_or_wide_integer(types);
+  return "takes int32 or int64, not " + std::string(name(types.value)) + (is_integer(types.value) ? "; cast it" : "");
+}
+
+template <IntOp kInt>
+Value integer_binary(const StepArgs& args, Value v, const Value* a) {
+  const auto x = static_cast<uint64_t>(v.i), y = static_cast<uint64_t>(a->i);
+  return wrapped(args, args.step.swapped ? kInt(y, x) : kInt(x, y));
+}
+
+/// `v` shifted by `a`, or the other way round.
+Value shifted(const StepArgs& args, Value v, Value a, bool left) {
+  if (args.step.swapped) std::swap(v, a);
+  const int64_t bits = args.step.type == ValueType::kI32 ? 32 : 64;
+  const bool all = a.i < 0 || a.i >= bits;
+  if (left) return wrapped(args, all ? 0 : static_cast<uint64_t>(v.i) << a.i);
+  return {.i = v.i >> (all ? bits - 1 : a.i)};
 }
 
 std::string check_dequantized(const StepTypes& types) {
@@ -61,7 +89,15 @@ const StepRegistry::Add kSteps{std::vector<StepDef>{
     {"mul_dequantized", 2, 3, 0, check_dequantized, with_dequantized<[](float x, float y) { return x * y; }>},
     {"max", 1, 1, 0, float_or_wide_integer, binary<max_of, max_of>},
     {"min", 1, 1, 0, float_or_wide_integer, binary<min_of, min_of>},
-    {"div", 1, 1, 0, all_float, float_binary<[](float x, float y) { return x / y; }>},
+    {"div", 1, 1, 0, float_or_wide_integer, binary<[](float x, float y) { return x / y; }, quotient>},
+    {"rem", 1, 1, 0, check_integer, integer_binary<remainder>},
+    {"bitwise_and", 1, 1, 0, check_integer, integer_binary<[](uint64_t x, uint64_t y) { return x & y; }>},
+    {"bitwise_or", 1, 1, 0, check_integer, integer_binary<[](uint64_t x, uint64_t y) { return x | y; }>},
+    {"bitwise_xor", 1, 1, 0, check_integer, integer_binary<[](uint64_t x, uint64_t y) { return x ^ y; }>},
+    {"bit_shift_left", 1, 1, 0, check_integer,
+     [](const StepArgs& args, Value v, const Value* a) { return shifted(args, v, *a, true); }},
+    {"bit_shift_right", 1, 1, 0, check_integer,
+     [](const StepArgs& args, Value v, const Value* a) { return shifted(args, v, *a, false); }},
     {"fma", 2, 2, 0, all_float,
      [](const StepArgs& args, Value v, const Value* o) { return rounded(args, std::fma(v.f, o[0].f, o[1].f)); }},
     {"relu", 0, 0, 0, same_float_or_integer,

@@ -58,16 +58,26 @@ float to_float(ValueType type, Value v) {
   return is_code(type) ? decode(type, static_cast<uint8_t>(v.i)) : static_cast<float>(v.i);
 }
 
+/// The integer that the low bits of `value` are.
+int64_t low_bits(ValueType type, int64_t value) {
+  const int drop = 64 - info(type).bits;
+  const uint64_t top = static_cast<uint64_t>(value) << drop;
+  return is_signed(type) ? static_cast<int64_t>(top) >> drop : static_cast<int64_t>(top >> drop);
+}
+
 Value cast(const StepArgs& args, Value v, const Value*) {
   const ValueType type = args.step.type;
   if (type == args.value && !is_integer(type)) return v;
   if (is_arithmetic_float(type) || is_code(type) || is_arithmetic_float(args.value)) {
     return float_to(args, to_float(args.value, v));
   }
-  return {.i = type == ValueType::kBool ? v.i != 0 : saturate(v.i, args)};
+  if (type == ValueType::kBool) return {.i = v.i != 0};
+  return {.i = args.step.wraps ? low_bits(type, v.i) : saturate(v.i, args)};
 }
 
 std::string check_cast(const StepTypes& types) {
+  if (types.step.wraps && (!is_integer(types.value) || !is_integer(types.step.type)))
+    return "wraps between integers only, not from " + std::string(name(types.value)) + " to " + name(types.step.type);
   if (!is_code(types.value) || is_arithmetic_float(types.step.type) || types.step.type == types.value) return "";
   return "decodes " + std::string(name(types.value)) + " to a float, not to " + name(types.step.type);
 }
