@@ -2,6 +2,7 @@
 #include <map>
 #include <optional>
 #include <set>
+#include <string_view>
 
 #include "frontend/ops/pointwise.h"
 #include "schedule/kernel.h"
@@ -154,9 +155,9 @@ class Planner {
   }
 
   void append(const Node& node, NodeLowering lowering) {
-    const int first_constant = static_cast<int>(program_.constants.size());
+    std::vector<int> constants;
     for (PackedConstant& constant : lowering.constants)
-      program_.constants.push_back(std::move(constant));
+      constants.push_back(constant_index(std::move(constant)));
     const int first_temporary = static_cast<int>(slots_.size());
     for (const TemporaryBuffer& temporary : lowering.temporaries)
       slots_.push_back({temporary.name, temporary.bytes});
@@ -174,7 +175,7 @@ class Planner {
       for (const KernelOperand& operand : call.operands) {
         switch (operand.kind) {
           case KernelOperand::Kind::kConstant: {
-            const int index = first_constant + operand.index;
+            const int index = constants[static_cast<size_t>(operand.index)];
             refs.push_back({false, -1, {BufferRef::Space::kConstant, index, 0}});
             out.buffer_names.push_back(program_.constants[static_cast<size_t>(index)].name);
             break;
@@ -196,6 +197,22 @@ class Planner {
       refs_.push_back(std::move(refs));
       program_.calls.push_back(std::move(out));
     }
+  }
+
+  /// Equal constants are stored once: the steps of a recurrence share their weights.
+  int constant_index(PackedConstant constant) {
+    const auto same = [&](int i) {
+      const PackedConstant& other = program_.constants[static_cast<size_t>(i)];
+      return other.type == constant.type && other.shape == constant.shape && other.layout == constant.layout &&
+             other.bytes == constant.bytes;
+    };
+    const std::string_view bytes(reinterpret_cast<const char*>(constant.bytes.data()), constant.bytes.size());
+    std::vector<int>& alike = packed_[std::hash<std::string_view>{}(bytes)];
+    const auto found = std::find_if(alike.begin(), alike.end(), same);
+    if (found != alike.end()) return *found;
+    alike.push_back(static_cast<int>(program_.constants.size()));
+    program_.constants.push_back(std::move(constant));
+    return alike.back();
   }
 
   int touch(int slot, int call) {
@@ -289,6 +306,7 @@ class Planner {
   Program program_;
   std::map<TensorId, BufferRef> fixed_;
   std::map<TensorId, int> slot_of_;
+  std::map<size_t, std::vector<int>> packed_;  // constants that lowering made, by the hash of their bytes
   std::vector<Slot> slots_;
   std::vector<std::vector<PendingRef>> refs_;
   std::vector<InPlace> in_place_;

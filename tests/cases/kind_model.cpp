@@ -34,6 +34,15 @@ HostTensor step_of(const HostTensor& all, size_t step) {
   return out;
 }
 
+/// The first rows of a buffer.
+HostTensor first_rows(const HostTensor& all, int64_t count) {
+  Shape shape = all.shape();
+  shape[0] = std::clamp<int64_t>(count, 0, shape[0]);
+  HostTensor out(all.type(), shape);
+  std::memcpy(out.bytes(), all.bytes(), out.byte_size());
+  return out;
+}
+
 /// A set of inputs with the outputs of the runtime that counts.
 struct Set {
   std::vector<HostTensor> inputs;                  // as stored
@@ -271,19 +280,31 @@ class ModelFile : public CaseKind {
         job.runs.push_back(std::move(inputs));
       }
       job.graph = std::move(imported.graph);
-      if (job.graph.outputs.size() != set.outputs.size())
+      // Results whose size depends on data: a buffer, and as a further output how many of its rows count.
+      std::vector<int> counts(set.outputs.size(), -1);
+      size_t plain = job.graph.outputs.size();
+      for (size_t i = set.outputs.size(); i < job.graph.outputs.size(); i++) {
+        for (size_t o = 0; o < set.outputs.size(); o++) {
+          if (job.graph[job.graph.outputs[i]].name != job.graph[job.graph.outputs[o]].name + "_count") continue;
+          counts[o] = static_cast<int>(i);
+          plain--;
+        }
+      }
+      if (plain != set.outputs.size())
         return Status::user({ref.folder.string(), "", "outputs"},
                             "the case has another number of outputs than the model");
       const int number = json.value("set", 0);
-      job.check = [set, tflite, steps = imported.steps, about = ref.about, number](
+      job.check = [set, tflite, steps = imported.steps, about = ref.about, number, counts](
                       size_t run, const std::vector<HostTensor>& outputs, Findings& findings) {
-        for (size_t i = 0; i < outputs.size(); i++) {
+        for (size_t i = 0; i < set.outputs.size(); i++) {
           if (!set.outputs[i]) continue;
           const HostTensor want = set.steps > 1 ? step_of(*set.outputs[i], run) : *set.outputs[i];
           const std::string label = "set " + std::to_string(number) +
                                     (set.steps > 1 ? " step " + std::to_string(run) : "") + " output " +
                                     std::to_string(i) + " (" + set.runtime + ")";
-          findings.compare(label, widened(outputs[i]), widened(want),
+          const HostTensor got =
+              counts[i] < 0 ? outputs[i] : first_rows(outputs[i], outputs[static_cast<size_t>(counts[i])].int_at(0));
+          findings.compare(label, widened(got), widened(want),
                            tflite ? tflite_allowance(want, about) : allowance(want, about, set.agreement, steps[i]));
         }
       };

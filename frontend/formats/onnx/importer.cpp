@@ -6,6 +6,7 @@
 #include <filesystem>
 #include <set>
 
+#include "frontend/formats/onnx/functions.h"
 #include "frontend/ir/suggest.h"
 
 namespace qlathe {
@@ -192,6 +193,7 @@ void OnnxImporter::read_node(const onnx::NodeProto& proto, const std::string& pl
   const OnnxOp* known = OnnxOps::find(op);
   const std::string shown = op + " " + origin.name;
   if (known == nullptr) {
+    if (read_function(proto, place)) return;
     note(Diagnostic::Kind::kUnsupported, shown, "", "the operator " + op + " is not supported",
          did_you_mean(op, OnnxOps::names()));
     return;
@@ -232,6 +234,15 @@ void OnnxImporter::read_node(const onnx::NodeProto& proto, const std::string& pl
 
 namespace {
 
+/// What a node reads, subgraphs included.
+void add_reads(const onnx::NodeProto& node, std::vector<std::string>& reads) {
+  reads.insert(reads.end(), node.input().begin(), node.input().end());
+  for (const auto& attribute : node.attribute()) {
+    for (const auto& inner : attribute.g().node())
+      add_reads(inner, reads);
+  }
+}
+
 /// Some writers do not keep to the order of execution, which the standard asks for.
 std::vector<int> execution_order(const onnx::GraphProto& body) {
   std::map<std::string, int> producers;
@@ -243,9 +254,11 @@ std::vector<int> execution_order(const onnx::GraphProto& body) {
   std::vector<int> waiting(static_cast<size_t>(body.node_size()), 0), order;
   std::vector<std::vector<int>> readers(waiting.size());
   for (int i = 0; i < body.node_size(); i++) {
-    for (const std::string& input : body.node(i).input()) {
+    std::vector<std::string> reads;
+    add_reads(body.node(i), reads);
+    for (const std::string& input : reads) {
       const auto producer = producers.find(input);
-      if (producer == producers.end()) continue;
+      if (producer == producers.end() || (producer->second == i && body.node(i).attribute_size() > 0)) continue;
       readers[static_cast<size_t>(producer->second)].push_back(i);
       waiting[static_cast<size_t>(i)]++;
     }
@@ -278,13 +291,46 @@ void OnnxImporter::read_nodes(const onnx::GraphProto& body, const std::string& w
   }
 }
 
-std::vector<TensorId> OnnxImporter::read_body(const onnx::GraphProto& body, const std::string& where) {
+bool OnnxImporter::read_function(const onnx::NodeProto& caller, const std::string& place) {
+  const auto domain = [](const std::string& name) { return is_default_domain(name) ? "" : name; };
+  for (const auto& function : model_.functions()) {
+    if (function.name() != caller.op_type() || domain(function.domain()) != domain(caller.domain()) ||
+        function.overload() != caller.overload())
+      continue;
+    std::vector<std::pair<std::string, TensorId>> bound;
+    for (int i = 0; i < std::min(caller.input_size(), function.input_size()); i++) {
+      if (caller.input(i).empty()) continue;
+      const auto operand = find(caller.input(i));
+      if (!operand || !operand->valid()) return true;  // noted where it arose
+      bound.emplace_back(function.input(i), *operand);
+    }
+    std::map<std::string, int64_t> own = opsets_;
+    for (const auto& set : function.opset_import())
+      own[domain(set.domain())] = set.version();
+    std::swap(own, opsets_);
+    try {
+      const std::vector<TensorId> results = read_body(onnx_function_body(function, caller), place, bound);
+      for (int i = 0; i < caller.output_size() && static_cast<size_t>(i) < results.size(); i++)
+        define(caller.output(i), results[static_cast<size_t>(i)]);
+    } catch (const ImportProblem&) {
+      // Noted; what depends on the call stays undefined.
+    }
+    std::swap(own, opsets_);
+    return true;
+  }
+  return false;
+}
+
+std::vector<TensorId> OnnxImporter::read_body(const onnx::GraphProto& body, const std::string& where,
+                                              const std::vector<std::pair<std::string, TensorId>>& bound) {
   if (++depth_ > kMaxDepth) {
     note(Diagnostic::Kind::kUser, where, "", "subgraphs are nested too deeply", "");
     --depth_;
     throw ImportProblem{};
   }
   scopes_.emplace_back();
+  for (const auto& [name, operand] : bound)
+    define(name, operand);
   read_initializers(body);
   read_nodes(body, where);
   std::vector<TensorId> outputs;
@@ -311,6 +357,10 @@ void OnnxImporter::read_outputs() {
     note(Diagnostic::Kind::kUser, "", "output", "the model has no outputs", "export it again");
     return;
   }
+  for (size_t i = 0, known = outputs.size(); i < known; i++) {
+    if (const auto count = counts.find(outputs[i].second); count != counts.end())
+      outputs.emplace_back(outputs[i].first + "_count", count->second);
+  }
   for (auto& [name, id] : outputs)
     problems.merge(add_output(name, id));
 }
@@ -322,10 +372,6 @@ Result<Graph> OnnxImporter::run() {
     return Status::unsupported(
         {path(), "", "opset_import"}, "opset " + std::to_string(version->second) + " is not supported",
         "convert the model to opset " + std::to_string(kOldestOpset) + " or later with onnx.version_converter");
-  }
-  if (model_.functions_size() > 0) {
-    note(Diagnostic::Kind::kUnsupported, model_.functions(0).name(), "functions",
-         "functions of the model are not supported", "inline them with onnx.inliner.inline_local_functions");
   }
   scopes_.emplace_back();
   read_initializers(model_.graph());

@@ -20,12 +20,14 @@ class OnnxImporter : public ImportGraph {
   Result<Graph> run();
 
   OnnxTensors tensors;
+  std::map<TensorId, TensorId> counts;  ///< rows in use of tensors whose size depends on data
 
   /// The tensor of that name, kNone where a problem kept it from being made; nothing where there is no such name.
   std::optional<TensorId> find(const std::string& name) const;
   void define(const std::string& name, TensorId tensor);
-  /// Reads the nodes of a (sub)graph in a scope of its own and gives its outputs.
-  std::vector<TensorId> read_body(const onnx::GraphProto& body, const std::string& where);
+  /// Reads the nodes of a (sub)graph in a scope of its own, where `bound` are known, and gives its outputs.
+  std::vector<TensorId> read_body(const onnx::GraphProto& body, const std::string& where,
+                                  const std::vector<std::pair<std::string, TensorId>>& bound);
 
  private:
   using Scope = std::map<std::string, TensorId>;
@@ -35,6 +37,8 @@ class OnnxImporter : public ImportGraph {
   std::optional<Shape> input_shape(const std::string& name, const void* type_proto);
   void read_nodes(const onnx::GraphProto& body, const std::string& where);
   void read_node(const onnx::NodeProto& proto, const std::string& place);
+  /// A call of one of the model's own functions; false where there is none of that name.
+  bool read_function(const onnx::NodeProto& caller, const std::string& place);
   void read_outputs();
 
   const onnx::ModelProto& model_;

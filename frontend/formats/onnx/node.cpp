@@ -167,9 +167,16 @@ std::vector<std::string> OnnxNode::unread_attributes() const {
   return out;
 }
 
-std::vector<TensorId> OnnxNode::inline_graph(const onnx::GraphProto& body) {
-  return importer_.read_body(body, origin.place);
+std::vector<TensorId> OnnxNode::inline_graph(const onnx::GraphProto& body, const std::vector<TensorId>& operands) {
+  if (operands.size() != static_cast<size_t>(body.input_size()))
+    problem("body", "takes " + std::to_string(body.input_size()) + " operands, not " + std::to_string(operands.size()));
+  std::vector<std::pair<std::string, TensorId>> bound;
+  for (size_t i = 0; i < operands.size(); i++)
+    bound.emplace_back(body.input(static_cast<int>(i)).name(), operands[i]);
+  return importer_.read_body(body, origin.place, bound);
 }
+
+void OnnxNode::count_of_result(TensorId count) { importer_.counts[results.back()] = count; }
 
 HostTensor OnnxNode::read_tensor(const onnx::TensorProto& t) {
   auto read = importer_.tensors.read(t);

@@ -57,8 +57,11 @@ class OnnxNode : public ImportNode {
   /// Attributes that the reading did not look at.
   std::vector<std::string> unread_attributes() const;
 
-  /// Reads a subgraph in place (If with a known condition).
-  std::vector<TensorId> inline_graph(const onnx::GraphProto& body);
+  /// Reads a subgraph in place (If with a known condition, a step of a loop) on these operands.
+  std::vector<TensorId> inline_graph(const onnx::GraphProto& body, const std::vector<TensorId>& operands = {});
+  /// The last result is a buffer whose first `count` rows are used; an output of the model made of it gets the count as
+  /// an output "<name>_count" beside it.
+  void count_of_result(TensorId count);
   HostTensor read_tensor(const onnx::TensorProto& t);
 
  private:

@@ -3,7 +3,9 @@
 #include <limits>
 #include <numeric>
 
-#include "frontend/formats/onnx/node.h"
+#include "frontend/formats/onnx/places.h"
+#include "frontend/formats/onnx/widen.h"
+#include "frontend/ops/indexing.h"
 #include "frontend/ops/reduction.h"
 
 namespace qlathe {
@@ -100,76 +102,6 @@ void read_gather_elements(OnnxNode& node) {
   node.result(node.gather(node.reshape(x, {element_count(s)}), flat, 0));
 }
 
-/// Result element i is element source[i] of the data followed by the updates.
-TensorId place_updates(OnnxNode& node, TensorId x, TensorId updates, const std::vector<int64_t>& source) {
-  const TensorId both = node.concat(
-      {node.reshape(x, {element_count(node.shape(x))}), node.reshape(updates, {element_count(node.shape(updates))})},
-      0);
-  return node.reshape(node.gather(both, node.integer_vector(source), 0), node.shape(x));
-}
-
-void no_reduction(OnnxNode& node) {
-  const std::string reduction = node.string("reduction", "none");
-  if (reduction != "none") node.unsupported("reduction", "'" + reduction + "' is not supported");
-}
-
-std::vector<int64_t> untouched(int64_t n) {
-  std::vector<int64_t> out(static_cast<size_t>(n));
-  std::iota(out.begin(), out.end(), 0);
-  return out;
-}
-
-int64_t checked_index(OnnxNode& node, int64_t index, int64_t n) {
-  if (index < -n || index >= n) node.problem("indices", std::to_string(index) + " is out of range");
-  return index < 0 ? index + n : index;
-}
-
-void read_scatter_nd(OnnxNode& node) {
-  const TensorId x = node.in(0), updates = node.in(2);
-  no_reduction(node);
-  const std::vector<int64_t> indices = node.constant_integers(1, "indices");
-  const Shape s = node.shape(x), q = node.shape(node.in(1));
-  if (q.empty() || q.back() > static_cast<int64_t>(s.size())) node.problem("indices", "do not fit the data");
-  const auto k = static_cast<size_t>(q.back());
-  const auto strides = row_major_strides(s);
-  const int64_t run = std::accumulate(s.begin() + static_cast<int64_t>(k), s.end(), int64_t{1}, std::multiplies<>());
-  const int64_t count = k == 0 ? 0 : static_cast<int64_t>(indices.size() / k), total = element_count(s);
-  if (element_count(node.shape(updates)) != count * run)
-    node.problem("updates", "have another size than the indices name");
-  std::vector<int64_t> source = untouched(total);
-  for (int64_t u = 0; u < count; u++) {
-    int64_t at = 0;
-    for (size_t d = 0; d < k; d++)
-      at += checked_index(node, indices[static_cast<size_t>(u) * k + d], s[d]) * strides[d];
-    for (int64_t e = 0; e < run; e++)
-      source[static_cast<size_t>(at + e)] = total + u * run + e;
-  }
-  node.result(place_updates(node, x, updates, source));
-}
-
-void read_scatter_elements(OnnxNode& node) {
-  const TensorId x = node.in(0), updates = node.in(2);
-  no_reduction(node);
-  const std::vector<int64_t> indices = node.constant_integers(1, "indices");
-  const Shape s = node.shape(x), q = node.shape(node.in(1));
-  if (q.size() != s.size() || node.shape(updates) != q)
-    node.problem("indices", "need the shape of the updates and the rank of the data");
-  const auto axis = static_cast<size_t>(node.axis(node.integer("axis", 0), node.rank(x)));
-  const auto strides = row_major_strides(s), own = row_major_strides(q);
-  const int64_t total = element_count(s);
-  std::vector<int64_t> source = untouched(total);
-  for (size_t u = 0; u < indices.size(); u++) {
-    int64_t at = 0;
-    for (size_t d = 0; d < s.size(); d++) {
-      const int64_t i = d == axis ? checked_index(node, indices[u], s[d]) : static_cast<int64_t>(u) / own[d] % q[d];
-      if (i >= s[d]) node.problem("indices", "reach beyond the data");
-      at += i * strides[d];
-    }
-    source[static_cast<size_t>(at)] = total + static_cast<int64_t>(u);
-  }
-  node.result(place_updates(node, x, updates, source));
-}
-
 void read_one_hot(OnnxNode& node) {
   TensorId indices = node.in(0);
   if (is_float(node.type(indices).type)) indices = node.cast(indices, ValueType::kI64);
@@ -187,47 +119,23 @@ void read_one_hot(OnnxNode& node) {
   node.result(node.select(hit, value(1), value(0)));
 }
 
-/// As a product with a triangle of ones: float32.
 void read_cumsum(OnnxNode& node) {
-  const TensorId x = node.in(0);
+  const auto [x, type] = onnx_widen(node, node.in(0));
   const auto axes = node.constant_integers(1, "axis");
   if (axes.size() != 1) node.problem("axis", "is not one axis");
-  const int64_t axis = node.axis(axes[0], node.rank(x));
-  const bool exclusive = node.integer("exclusive", 0) != 0, reverse = node.integer("reverse", 0) != 0;
-  if (node.type(x).type != ValueType::kF32)
-    node.unsupported("x", std::string(name(node.type(x).type)) + " is not supported; float32 is");
-  const int64_t n = node.shape(x)[static_cast<size_t>(axis)];
-  if (n > 4096) node.unsupported("axis", "has " + std::to_string(n) + " elements; at most 4096 are supported");
-  HostTensor ones(ValueType::kF32, {n, n});  // [from, to]
-  for (int64_t from = 0; from < n; from++) {
-    for (int64_t to = 0; to < n; to++) {
-      const int64_t distance = reverse ? from - to : to - from;
-      ones.as<float>()[static_cast<size_t>(from * n + to)] = distance > 0 || (distance == 0 && !exclusive) ? 1.f : 0.f;
-    }
-  }
-  auto attrs = std::make_shared<DotGeneralAttrs>();
-  attrs->lhs_contracting = {node.rank(x) - 1};
-  attrs->rhs_contracting = {0};
-  const TensorId sums =
-      node.add("dot_general", {node.axis_to_last(x, axis), node.constant(std::move(ones), "ones")}, attrs);
-  node.result(node.last_to_axis(sums, axis));
+  auto attrs = std::make_shared<CumsumAttrs>();
+  attrs->axis = node.axis(axes[0], node.rank(x));
+  attrs->exclusive = node.integer("exclusive", 0) != 0;
+  attrs->reverse = node.integer("reverse", 0) != 0;
+  const TensorId wide = is_float(type) ? node.cast(x, ValueType::kF32) : x;
+  node.result(onnx_narrow(node, node.add("cumsum", {wide}, attrs), type));
 }
 
-/// The k largest (or smallest) along an axis, one after the other: the extreme, where it stands first, and the rest
-/// without it. Sorted, which `sorted` = 0 allows as well.
-void read_top_k(OnnxNode& node) {
-  TensorId x = node.in(0);
+/// Few of few: the k largest (or smallest) one after the other: the extreme, where it stands first, and the rest
+/// without it.
+void top_by_extremes(OnnxNode& node, TensorId x, int64_t axis, int64_t k, bool largest) {
   const ValueType type = node.type(x).type;
-  if (type != ValueType::kF32 && type != ValueType::kI32)
-    node.unsupported("X", std::string(name(type)) + " is not supported; float32 and int32 are");
-  node.ignore("sorted");
-  const bool largest = node.integer("largest", 1) != 0;
-  const int64_t axis = node.axis(node.integer("axis", -1), node.rank(x)), n = node.shape(x)[static_cast<size_t>(axis)];
-  const int64_t k = node.has(1) ? node.constant_integers(1, "K").at(0) : node.integer("k", 0);
-  constexpr int64_t kMost = 64;
-  if (k < 0 || k > n) node.problem("K", std::to_string(k) + " is more than the axis has");
-  if (k < 1 || k > kMost)
-    node.unsupported("K", std::to_string(k) + " is not supported; 1 to " + std::to_string(kMost) + " are");
+  const int64_t n = node.shape(x)[static_cast<size_t>(axis)];
   Shape along(node.shape(x).size(), 1);
   along[static_cast<size_t>(axis)] = n;
   const TensorId index = node.constant(iota(ValueType::kI32, n, along), "index");
@@ -260,14 +168,36 @@ void read_top_k(OnnxNode& node) {
   node.result(node.cast(node.concat(indices, axis), ValueType::kI64));
 }
 
+/// Sorted, which `sorted` = 0 allows as well. Many of many: each element's place in the order is counted, and what has
+/// one of the first k goes there.
+void read_top_k(OnnxNode& node) {
+  const auto [wide, type] = onnx_widen(node, node.in(0));
+  const TensorId x = is_float(type) ? node.cast(wide, ValueType::kF32) : wide;
+  node.ignore("sorted");
+  const bool largest = node.integer("largest", 1) != 0;
+  const int64_t axis = node.axis(node.integer("axis", -1), node.rank(x)), n = node.shape(x)[static_cast<size_t>(axis)];
+  const int64_t k = node.has(1) ? node.constant_integers(1, "K").at(0) : node.integer("k", 0);
+  if (k < 0 || k > n) node.problem("K", std::to_string(k) + " is more than the axis has");
+  constexpr int64_t kFew = 4;
+  if (k > 0 && k <= kFew && (type == ValueType::kF32 || type == ValueType::kI32))
+    return top_by_extremes(node, x, axis, k, largest);
+  const TensorId last = node.axis_to_last(x, axis);
+  auto attrs = std::make_shared<SortPlacesAttrs>();
+  attrs->descending = largest;
+  const TensorId places = node.add("sort_places", {last}, attrs);
+  Shape shape = node.shape(last);
+  shape.back() = k;
+  node.result(onnx_narrow(node, node.last_to_axis(onnx_first_places(node, last, places, k), axis), type));
+  const TensorId numbers = node.broadcast(node.constant(iota(ValueType::kI32, n, {n}), "index"), node.shape(last));
+  const TensorId indices = node.last_to_axis(onnx_first_places(node, numbers, places, k), axis);
+  node.result(node.cast(indices, ValueType::kI64));
+}
+
 const OnnxOps::Add kOps({
     {"ArgMax", read_arg},
     {"ArgMin", read_arg},
     {"GatherND", read_gather_nd},
     {"GatherElements", read_gather_elements},
-    {"ScatterND", read_scatter_nd},
-    {"ScatterElements", read_scatter_elements},
-    {"Scatter", read_scatter_elements},
     {"TopK", read_top_k},
     {"OneHot", read_one_hot},
     {"CumSum", read_cumsum},

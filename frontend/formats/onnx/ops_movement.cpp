@@ -13,8 +13,11 @@ void read_constant(OnnxNode& node) {
   if (const auto* tensor = node.tensor("value")) return node.result(node.constant(node.read_tensor(*tensor)));
   if (node.has_attribute("value_float"))
     return node.result(node.scalar(static_cast<float>(node.number("value_float", 0))));
-  if (node.has_attribute("value_int"))
-    return node.result(node.scalar(ValueType::kI64, static_cast<double>(node.integer("value_int", 0))));
+  if (node.has_attribute("value_int")) {
+    HostTensor value(ValueType::kI64, {});
+    value.set_int(0, node.integer("value_int", 0));
+    return node.result(node.constant(std::move(value)));
+  }
   if (node.has_attribute("value_ints")) return node.result(node.integer_vector(node.integers("value_ints", {})));
   if (node.has_attribute("value_floats")) {
     const auto values = node.numbers("value_floats", {});
@@ -234,14 +237,29 @@ PadMode pad_mode(OnnxNode& node) {
   if (mode == "constant") return PadMode::kConstant;
   if (mode == "reflect") return PadMode::kReflect;
   if (mode == "edge") return PadMode::kEdge;
-  node.unsupported("mode", "'" + mode + "' is not supported; constant, reflect and edge are");
+  node.unsupported("mode", "'" + mode + "' is not supported; constant, reflect, edge and wrap are");
+}
+
+/// Each axis goes on with its other end.
+TensorId pad_wrapped(OnnxNode& node, TensorId x, const std::vector<int64_t>& lo, const std::vector<int64_t>& hi) {
+  for (size_t d = 0; d < lo.size(); d++) {
+    if (lo[d] == 0 && hi[d] == 0) continue;
+    const int64_t n = node.shape(x)[d], size = n + lo[d] + hi[d];
+    if (n == 0 || size < 0 || size > 1 << 24) node.problem("pads", "make no sane result");
+    std::vector<int64_t> from;
+    for (int64_t i = 0; i < size; i++)
+      from.push_back(((i - lo[d]) % n + n) % n);
+    x = node.gather(x, node.integer_vector(from), static_cast<int64_t>(d));
+  }
+  return x;
 }
 
 void read_pad(OnnxNode& node) {
   const TensorId x = node.in(0);
   const int64_t rank = node.rank(x);
   auto attrs = std::make_shared<PadAttrs>();
-  attrs->mode = pad_mode(node);
+  const bool wraps = node.string("mode", "constant") == "wrap";
+  if (!wraps) attrs->mode = pad_mode(node);
   const bool operands = node.opset >= 11;
   const auto pads = operands ? node.constant_integers(1, "pads") : node.integers("pads", {});
   std::vector<int64_t> axes(static_cast<size_t>(rank));
@@ -267,6 +285,7 @@ void read_pad(OnnxNode& node) {
   else if (node.has(2))
     fill = node.is_constant(2) ? node.in(2) : (node.unsupported("constant_value", "must be a constant"), kNone);
   if (nothing) return node.result(x);
+  if (wraps) return node.result(pad_wrapped(node, x, attrs->lo, attrs->hi));
   if (!fill.valid() && value != 0) fill = node.scalar(node.type(x).type, value);
   if (fill.valid()) fill = node.reshape(node.cast(fill, node.type(x).type), {});
   node.result(fill.valid() && attrs->mode == PadMode::kConstant ? node.add("pad", {x, fill}, attrs)

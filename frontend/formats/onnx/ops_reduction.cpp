@@ -1,10 +1,12 @@
 // Pooling, reductions, softmax and normalizations.
 #include <algorithm>
 #include <cmath>
+#include <limits>
 #include <numeric>
 
 #include "frontend/formats/onnx/node.h"
 #include "frontend/formats/onnx/windows.h"
+#include "frontend/ops/indexing.h"
 #include "frontend/ops/movement.h"
 #include "frontend/ops/reduction.h"
 
@@ -53,12 +55,63 @@ std::shared_ptr<PoolAttrs> pool_attrs(const PoolWindows& windows, PoolKind kind)
   return attrs;
 }
 
+/// Where the maxima stand in x [N, C, s..], flattened: int64.
+TensorId max_indices(OnnxNode& node, TensorId x, TensorId maxima, const PoolWindows& windows, bool column_major) {
+  const Shape s = node.shape(x);
+  auto attrs = std::make_shared<MaxPlaceAttrs>();
+  attrs->windows = windows.base.windows;
+  attrs->pad_lo = windows.base.pad_lo;
+  attrs->weights.assign(s.size() - 2, 1);
+  for (size_t a = 0; a < attrs->weights.size(); a++) {
+    for (size_t b = 0; b < attrs->weights.size(); b++) {
+      if (column_major ? b < a : b > a) attrs->weights[a] *= s[2 + b];
+    }
+  }
+  TensorId first = node.to_channels_last(x);
+  if (is_float(node.type(x).type))
+    first = node.cast(first, ValueType::kF32), maxima = node.cast(maxima, ValueType::kF32);
+  const TensorId place = node.to_channels_first(node.add("max_place", {first, maxima}, attrs));
+  const int64_t image = element_count(s) / std::max<int64_t>(s[0] * s[1], 1);
+  HostTensor starts(ValueType::kI64, {s[0], s[1]});
+  for (int64_t i = 0; i < starts.size(); i++)
+    starts.set_int(i, i * image);
+  Shape apart(s.size(), 1);
+  apart[0] = s[0], apart[1] = s[1];
+  return node.binary("add", node.cast(place, ValueType::kI64), node.constant(starts.reshaped(apart), "starts"));
+}
+
 void read_max_pool(OnnxNode& node) {
-  node.ignore("storage_order");
+  const bool column_major = node.integer("storage_order", 0) != 0;
   const TensorId x = as_float(node, node.in(0));
   const PoolWindows windows = pool_windows(node, node.shape(x));
-  node.result(
-      node.to_channels_first(node.add("pool", {node.to_channels_last(x)}, pool_attrs(windows, PoolKind::kMax))));
+  const TensorId maxima = node.add("pool", {node.to_channels_last(x)}, pool_attrs(windows, PoolKind::kMax));
+  node.result(node.to_channels_first(maxima));
+  if (node.wants_output(1)) node.result(max_indices(node, x, maxima, windows, column_major));
+}
+
+/// The maxima back where they stood, zeros around them.
+void read_max_unpool(OnnxNode& node) {
+  const TensorId x = as_float(node, node.in(0));
+  const Shape s = node.shape(x);
+  const auto kernel = node.integers("kernel_shape", {});
+  const auto strides = node.integers("strides", std::vector<int64_t>(kernel.size(), 1));
+  const auto pads = node.integers("pads", std::vector<int64_t>(2 * kernel.size(), 0));
+  if (s.size() < 3 || kernel.size() + 2 != s.size() || strides.size() != kernel.size() ||
+      pads.size() != 2 * kernel.size() || node.shape(node.in(1)) != s)
+    node.problem("kernel_shape", "kernel_shape, strides, pads and the indices do not fit the shape " + to_string(s));
+  Shape own = s;
+  for (size_t i = 0; i < kernel.size(); i++) {
+    own[2 + i] = (s[2 + i] - 1) * strides[i] + kernel[i] - pads[i] - pads[i + kernel.size()];
+    if (own[2 + i] < 1 || own[2 + i] > 1 << 24) node.problem("kernel_shape", "makes no sane result");
+  }
+  const Shape out = node.has(2) ? node.constant_integers(2, "output_shape") : own;
+  if (out.size() != s.size() || std::any_of(out.begin(), out.end(), [](int64_t n) { return n < 0 || n > 1 << 24; }))
+    node.problem("output_shape", to_string(out) + " does not fit the shape " + to_string(s));
+  const TensorId zeros = node.broadcast(node.scalar(node.type(x).type, 0), {element_count(out)});
+  const TensorId indices = node.reshape(node.cast(node.in(1), ValueType::kI32, Rounding::kToZero), {element_count(s)});
+  node.result(node.reshape(
+      node.add("scatter", {zeros, indices, node.reshape(x, {element_count(s)})}, std::make_shared<ScatterAttrs>()),
+      out));
 }
 
 /// How many elements each average is of, [1, o0.., 1]; padding counts where the model says so, what hangs over never.
@@ -113,15 +166,23 @@ TensorId average_pool(OnnxNode& node, TensorId x) {
 
 void read_average_pool(OnnxNode& node) { node.result(average_pool(node, as_float(node, node.in(0)))); }
 
-/// (sum |x|^p)^(1/p) for p of 1 and 2.
+/// (sum |x|^p)^(1/p).
 void read_lp_pool(OnnxNode& node) {
   const TensorId x = as_float(node, node.in(0));
   const int64_t p = node.integer("p", 2);
-  if (p != 1 && p != 2) node.unsupported("p", std::to_string(p) + " is not supported; 1 and 2 are");
-  const TensorId powers = p == 1 ? node.unary("abs", x) : node.binary("mul", x, x);
+  if (p < 1) node.problem("p", std::to_string(p) + " is no norm");
+  const ValueType type = node.type(x).type;
+  TensorId powers = p % 2 != 0 ? node.unary("abs", x) : node.binary("mul", x, x);
+  // By squares and products, exact where pow by logarithms is not.
+  const TensorId once = p % 2 != 0 ? powers : kNone, square = p > 2 ? node.binary("mul", x, x) : kNone;
+  if (p > 16) powers = node.binary("pow", node.unary("abs", x), node.scalar(type, static_cast<double>(p)));
+  for (int64_t n = once.valid() ? 1 : 2; p <= 16 && n < p; n += 2)
+    powers = node.binary("mul", powers, square);
   const TensorId sum = node.to_channels_first(
       node.add("pool", {node.to_channels_last(powers)}, pool_attrs(pool_windows(node, node.shape(x)), PoolKind::kSum)));
-  node.result(p == 1 ? sum : node.unary("sqrt", sum));
+  node.result(p == 1   ? sum
+              : p == 2 ? node.unary("sqrt", sum)
+                       : node.binary("pow", sum, node.scalar(type, 1.0 / static_cast<double>(p))));
 }
 
 TensorId reduce(OnnxNode& node, TensorId x, ReduceKind kind, const std::vector<int64_t>& axes, bool keep,
@@ -185,10 +246,34 @@ ReduceOf reduce_axes(OnnxNode& node, TensorId x) {
   return out;
 }
 
+/// The extreme of nothing.
+TensorId empty_reduction(OnnxNode& node, const Shape& s, const ReduceOf& how, bool max, ValueType type) {
+  Shape out;
+  for (int64_t d = 0; d < static_cast<int64_t>(s.size()); d++) {
+    const bool over = std::binary_search(how.axes.begin(), how.axes.end(), d);
+    if (!over || how.keep) out.push_back(over ? 1 : s[static_cast<size_t>(d)]);
+  }
+  const double infinity = std::numeric_limits<double>::infinity();
+  if (is_float(type)) return node.broadcast(node.scalar(type, max ? -infinity : infinity), out);
+  HostTensor value(type, {});
+  if (is_integer(type)) value.set_int(0, max ? info(type).min : info(type).max);
+  if (type == ValueType::kBool) value.bytes()[0] = max ? 0 : 1;
+  return node.broadcast(node.constant(std::move(value)), out);
+}
+
 void read_reduce(OnnxNode& node) {
   const std::string op = node.op().substr(6);
   TensorId x = as_float(node, node.in(0));
   const ReduceOf how = reduce_axes(node, x);
+  if ((op == "Max" || op == "Min") && !how.nothing && count_of(node, x, how.axes) == 0)
+    return node.result(empty_reduction(node, node.shape(x), how, op == "Max", node.type(x).type));
+  if (node.type(x).type == ValueType::kBool) {
+    const TensorId bits = node.cast(x, ValueType::kU8);
+    if (how.nothing) return node.result(x);
+    if (op != "Max" && op != "Min") node.unsupported("input", "is bool");
+    return node.result(node.cast(
+        reduce(node, bits, op == "Max" ? ReduceKind::kMax : ReduceKind::kMin, how.axes, how.keep), ValueType::kBool));
+  }
   const ValueType type = node.type(x).type;
   if (op == "L1")
     x = is_float(type) ? node.unary("abs", x) : node.binary("max", x, node.binary("sub", node.scalar(type, 0), x));
@@ -207,9 +292,15 @@ void read_reduce(OnnxNode& node) {
   TensorId y = x;
   if (!how.nothing) {
     if (op == "Mean") {
-      y = is_float(type) ? mean(node, x, how.axes, how.keep) : kNone;
-      if (!y.valid())
-        node.unsupported("input", "means of " + std::string(name(type)) + " are not supported", "cast to float32");
+      if (is_float(type)) {
+        y = mean(node, x, how.axes, how.keep);
+      } else {
+        const int64_t n = count_of(node, x, how.axes);
+        if (n == 0) node.problem("axes", "there is nothing to take a mean of");
+        y = reduce(node, x, ReduceKind::kSum, how.axes, how.keep);
+        y = node.binary("div", y, node.scalar(node.type(y).type, static_cast<double>(n)));
+        y = node.cast(y, type);
+      }
     } else {
       const ReduceKind kind = op == "Max"    ? ReduceKind::kMax
                               : op == "Min"  ? ReduceKind::kMin
@@ -447,6 +538,7 @@ void read_qlinear_pool(OnnxNode& node) {
 }
 
 const OnnxOps::Add kOps({
+    {"MaxUnpool", read_max_unpool},
     {"MaxPool", read_max_pool},
     {"AveragePool", read_average_pool},
     {"LpPool", read_lp_pool},

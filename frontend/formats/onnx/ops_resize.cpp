@@ -16,11 +16,19 @@ struct Coordinates {
   std::string nearest = "round_prefer_floor";
   double cubic = -0.75;
   bool exclude_outside = false;
+  bool antialias = false;
+  double extrapolation = 0;          ///< of positions outside the input, mode tf_crop_and_resize
+  std::vector<double> starts, ends;  ///< of the box, by axis, for that mode
 };
 
 /// The position in the input of index `o`; extents and scale of the axis.
-double source_position(const Coordinates& c, int64_t o, int64_t in, int64_t out, double scale) {
+double source_position(const Coordinates& c, size_t axis, int64_t o, int64_t in, int64_t out, double scale) {
   const auto x = static_cast<double>(o);
+  if (c.mode == "tf_crop_and_resize") {
+    const double start = c.starts[axis], end = c.ends[axis], last = static_cast<double>(in - 1);
+    return out > 1 ? start * last + x * (end - start) * last / static_cast<double>(out - 1)
+                   : 0.5 * (start + end) * last;
+  }
   if (c.mode == "asymmetric") return x / scale;
   if (c.mode == "align_corners") {
     return out <= 1 ? 0 : x * static_cast<double>(in - 1) / static_cast<double>(out - 1);
@@ -55,21 +63,29 @@ double cubic_weight(double a, double distance) {
   return d < 2 ? ((a * d - 5 * a) * d + 8 * a) * d - 4 * a : 0;
 }
 
-std::vector<Tap> taps(const Coordinates& c, const std::string& mode, int64_t in, int64_t out, double scale) {
-  const int first = mode == "cubic" ? -1 : 0, count = mode == "nearest" ? 1 : mode == "linear" ? 2 : 4;
+/// The weight of an element at `distance` from the position. Shrinking with antialiasing widens the window.
+double weight_at(const Coordinates& c, const std::string& mode, double distance) {
+  if (mode == "cubic") return cubic_weight(c.cubic, distance);
+  return std::max(0.0, 1 - std::abs(distance));
+}
+
+std::vector<Tap> taps(const Coordinates& c, const std::string& mode, size_t axis, int64_t in, int64_t out,
+                      double scale) {
+  const double shrink = c.antialias && mode != "nearest" ? std::min(scale, 1.0) : 1;
+  const int support = mode == "cubic" ? 2 : 1;
+  // Taps [first, first + count) relative to the element below the position.
+  const int first = mode == "nearest" ? 0 : static_cast<int>(std::floor(-support / shrink)) + 1;
+  const int count = mode == "nearest" ? 1 : 2 * support - 2 * (first + support - 1);
   std::vector<Tap> result(static_cast<size_t>(count));
   for (int64_t o = 0; o < out; o++) {
-    const double at = source_position(c, o, in, out, scale);
+    const double at = source_position(c, axis, o, in, out, scale);
     const auto base = static_cast<int64_t>(std::floor(at));
-    const double rest = at - std::floor(at);
     std::vector<double> weights;
     double sum = 0;
     for (int t = 0; t < count; t++) {
-      double w = mode == "nearest"  ? 1
-                 : mode == "linear" ? (t == 0 ? 1 - rest : rest)
-                                    : cubic_weight(c.cubic, rest - (t + first));
       const int64_t i = base + t + first;
-      if (c.exclude_outside && mode == "cubic" && (i < 0 || i >= in)) w = 0;
+      double w = mode == "nearest" ? 1 : weight_at(c, mode, (at - static_cast<double>(i)) * shrink);
+      if (c.exclude_outside && mode != "nearest" && (i < 0 || i >= in)) w = 0;
       weights.push_back(w);
       sum += w;
     }
@@ -77,8 +93,8 @@ std::vector<Tap> taps(const Coordinates& c, const std::string& mode, int64_t in,
       const int64_t i = mode == "nearest" ? nearest_index(c, at) : base + t + first;
       auto& tap = result[static_cast<size_t>(t)];
       tap.index.push_back(std::clamp<int64_t>(i, 0, in - 1));
-      tap.weight.push_back(static_cast<float>(c.exclude_outside ? weights[static_cast<size_t>(t)] / sum
-                                                                : weights[static_cast<size_t>(t)]));
+      const double w = weights[static_cast<size_t>(t)];
+      tap.weight.push_back(static_cast<float>(c.exclude_outside || c.antialias ? w / sum : w));
     }
   }
   return result;
@@ -155,6 +171,39 @@ Target target(OnnxNode& node, const Shape& x) {
   return out;
 }
 
+/// The box of mode tf_crop_and_resize: all starts, then all ends, for the axes that the node names.
+void read_box(OnnxNode& node, TensorId x, Coordinates& c) {
+  const auto roi = node.constant_numbers(1, "roi");
+  std::vector<int64_t> axes(node.shape(x).size());
+  std::iota(axes.begin(), axes.end(), 0);
+  if (node.has_attribute("axes")) axes = node.integers("axes", {});
+  if (roi.size() != 2 * axes.size()) node.problem("roi", "has not two entries for each axis");
+  c.starts.assign(node.shape(x).size(), 0);
+  c.ends.assign(node.shape(x).size(), 1);
+  for (size_t i = 0; i < axes.size(); i++) {
+    const auto d = static_cast<size_t>(node.axis(axes[i], node.rank(x), "axes"));
+    c.starts[d] = roi[i];
+    c.ends[d] = roi[i + axes.size()];
+  }
+}
+
+/// x after an axis of `in` elements was resized, with the stated value where the position lay outside.
+TensorId extrapolated(OnnxNode& node, TensorId x, size_t axis, int64_t in, const Coordinates& c, double scale) {
+  const int64_t out = node.shape(x)[axis];
+  Shape along(node.shape(x).size(), 1);
+  along[axis] = out;
+  HostTensor outside(ValueType::kBool, along);
+  bool any = false;
+  for (int64_t o = 0; o < out; o++) {
+    const double at = source_position(c, axis, o, in, out, scale);
+    outside.bytes()[o] = at < 0 || at > static_cast<double>(in - 1);
+    any = any || outside.bytes()[o] != 0;
+  }
+  if (!any) return x;
+  const TensorId value = node.scalar(node.type(x).type, c.extrapolation);
+  return node.select(node.broadcast(node.constant(std::move(outside), "outside"), node.shape(x)), value, x);
+}
+
 void read_resize(OnnxNode& node) {
   TensorId x = node.in(0);
   const std::string mode = node.string("mode", "nearest");
@@ -166,20 +215,23 @@ void read_resize(OnnxNode& node) {
   c.nearest = node.string("nearest_mode", old ? "floor" : "round_prefer_floor");
   c.cubic = node.number("cubic_coeff_a", -0.75);
   c.exclude_outside = node.integer("exclude_outside", 0) != 0;
-  node.ignore("extrapolation_value");
-  static const std::vector<std::string> modes = {"half_pixel", "asymmetric", "align_corners", "pytorch_half_pixel",
-                                                 "half_pixel_symmetric"};
+  c.extrapolation = node.number("extrapolation_value", 0);
+  static const std::vector<std::string> modes = {"half_pixel",         "asymmetric",           "align_corners",
+                                                 "pytorch_half_pixel", "half_pixel_symmetric", "tf_crop_and_resize"};
   if (std::find(modes.begin(), modes.end(), c.mode) == modes.end())
     node.unsupported("coordinate_transformation_mode", "'" + c.mode + "' is not supported");
-  if (node.integer("antialias", 0) != 0) node.unsupported("antialias", "is not supported");
+  c.antialias = node.integer("antialias", 0) != 0;
   const Target to = target(node, node.shape(x));
+  if (c.mode == "tf_crop_and_resize") read_box(node, x, c);
   if (mode != "nearest" && node.type(x).type != ValueType::kF32)
     node.unsupported("input", std::string(name(node.type(x).type)) + " is resized by mode nearest only");
   for (size_t d = 0; d < to.shape.size(); d++) {
     const int64_t in = node.shape(x)[d];
-    if (to.shape[d] == in && to.scales[d] == 1) continue;
+    const bool whole = c.starts.empty() || (c.starts[d] == 0 && c.ends[d] == 1);
+    if (to.shape[d] == in && to.scales[d] == 1 && whole) continue;
     if (in == 0) node.problem("input", "is empty");
-    x = along_axis(node, x, d, taps(c, mode, in, to.shape[d], to.scales[d]));
+    x = along_axis(node, x, d, taps(c, mode, d, in, to.shape[d], to.scales[d]));
+    if (!c.starts.empty()) x = extrapolated(node, x, d, in, c, to.scales[d]);
   }
   node.result(x);
 }
