@@ -2,75 +2,97 @@
 
 #include <algorithm>
 
-#include "frontend/ops/contraction.h"
+#include "frontend/ir/op_registry.h"
 #include "frontend/ops/pointwise.h"
 
 namespace qlathe {
 namespace {
 
-/// A tensor of real numbers that is computed while the model runs; single numbers (dynamic scales) are none.
-bool is_real(const Graph& graph, TensorId id) {
-  if (!id.valid() || graph[id].is_constant()) return false;
-  return is_float(graph[id].type.type) && element_count(graph[id].shape()) > 1;
-}
-
-bool is_view(const Node& node) { return node.op == "reshape"; }
-
-/// Follows views back to where the data was made.
-TensorId origin_of(const Graph& graph, TensorId id) {
-  for (int producer = graph.producer(id); producer >= 0; producer = graph.producer(id)) {
-    const Node& node = graph.nodes[static_cast<size_t>(producer)];
-    if (!is_view(node)) break;
-    id = node.inputs[0];
+/// Which nodes of a graph compute with real numbers.
+class FloatOps {
+ public:
+  explicit FloatOps(const Graph& graph) : graph_(graph), producers_(producers_of(graph)), readers_(graph.tensors.size()) {
+    for (size_t i = 0; i < graph.nodes.size(); i++) {
+      for (TensorId id : graph.nodes[i].inputs)
+        if (id.valid()) readers_[static_cast<size_t>(id.index)].push_back(i);
+    }
   }
-  return id;
-}
 
-bool is_model_input(const Graph& graph, TensorId id) {
-  return std::find(graph.inputs.begin(), graph.inputs.end(), origin_of(graph, id)) != graph.inputs.end();
-}
-
-/// Every reader of the tensor, through views, is the model's output.
-bool only_output(const Graph& graph, TensorId id) {
-  bool any = graph.is_output(id);
-  for (int reader : graph.consumers(id)) {
-    const Node& node = graph.nodes[static_cast<size_t>(reader)];
-    if (!is_view(node) || !only_output(graph, node.outputs[0])) return false;
-    any = true;
+  /// Why the node is one, or "".
+  std::string reason(const Node& node) const {
+    const OpDef* def = OpRegistry::find(node.op);
+    if (def->work == OpWork::kMoves && at_the_ends(node)) return "";
+    if (def->accumulator != nullptr && is_float(def->accumulator(*node.attrs)))
+      return std::string("sums in ") + name(def->accumulator(*node.attrs));
+    const bool takes_inputs = def->work == OpWork::kSteps && quantizes(node, *def);
+    for (TensorId id : node.inputs) {
+      if (!is_real(id) || (takes_inputs && is_model_input(id))) continue;
+      return "reads " + std::string(name(graph_[id].type.type)) + " " + graph_[id].name +
+             (def->real_because.empty() ? "" : " (" + def->real_because + ")");
+    }
+    for (TensorId id : node.outputs) {
+      if (is_real(id) && !only_output(id)) return "gives " + std::string(name(graph_[id].type.type)) + " " + graph_[id].name;
+    }
+    return "";
   }
-  return any;
-}
 
-std::string accumulates_in_float(const Node& node) {
-  ValueType accumulator = ValueType::kI32;
-  if (node.op == "contraction") accumulator = node.as<ContractionAttrs>().accumulator;
-  if (node.op == "depthwise") accumulator = node.as<DepthwiseAttrs>().accumulator;
-  return is_float(accumulator) ? std::string("sums in ") + name(accumulator) : "";
-}
+ private:
+  /// A tensor of real numbers that is computed while the model runs; single numbers (dynamic scales) are none.
+  bool is_real(TensorId id) const {
+    if (!id.valid() || graph_[id].is_constant()) return false;
+    return is_float(graph_[id].type.type) && element_count(graph_[id].shape()) > 1;
+  }
 
-bool quantizes_first(const Node& node) {
-  if (node.op != "pointwise") return false;
-  const auto& steps = node.as<PointwiseAttrs>().steps;
-  return !steps.empty() && (steps[0].op == "quantize" || (steps[0].op == "cast" && is_integer(steps[0].type)));
-}
+  static bool moves(const Node& node) { return OpRegistry::find(node.op)->work == OpWork::kMoves; }
+
+  /// The model's own numbers, only moved so far.
+  bool is_model_input(TensorId id) const {
+    const int producer = producers_[static_cast<size_t>(id.index)];
+    if (producer < 0) return std::find(graph_.inputs.begin(), graph_.inputs.end(), id) != graph_.inputs.end();
+    const Node& node = graph_.nodes[static_cast<size_t>(producer)];
+    return moves(node) && std::all_of(node.inputs.begin(), node.inputs.end(),
+                                      [&](TensorId from) { return !is_real(from) || is_model_input(from); });
+  }
+
+  /// Every reader of the tensor only moves it to where the model gives it back.
+  bool only_output(TensorId id) const {
+    bool any = graph_.is_output(id);
+    for (size_t reader : readers_[static_cast<size_t>(id.index)]) {
+      const Node& node = graph_.nodes[reader];
+      if (!moves(node) || !only_output(node.outputs[0])) return false;
+      any = true;
+    }
+    return any;
+  }
+
+  /// Movement of what the model is given, or gives back.
+  bool at_the_ends(const Node& node) const {
+    const bool given = std::all_of(node.inputs.begin(), node.inputs.end(),
+                                   [&](TensorId id) { return !is_real(id) || is_model_input(id); });
+    return given || only_output(node.outputs[0]);
+  }
+
+  /// Real numbers become integers in the node's steps.
+  static bool quantizes(const Node& node, const OpDef& def) {
+    const auto attrs = node.attrs->clone();
+    const auto& steps = *def.steps(*attrs);
+    return std::any_of(steps.begin(), steps.end(), [](const PointwiseStep& step) {
+      return step.op == "quantize" || (step.op == "cast" && is_integer(step.type));
+    });
+  }
+
+  const Graph& graph_;
+  std::vector<int> producers_;
+  std::vector<std::vector<size_t>> readers_;  // by tensor: nodes
+};
 
 }  // namespace
 
 std::vector<FloatOp> list_float_ops(const Graph& graph) {
+  const FloatOps ops(graph);
   std::vector<FloatOp> out;
   for (const Node& node : graph.nodes) {
-    if (is_view(node)) continue;
-    std::string reason = accumulates_in_float(node);
-    for (size_t i = 0; reason.empty() && i < node.inputs.size(); i++) {
-      const TensorId id = node.inputs[i];
-      if (!is_real(graph, id)) continue;
-      if (i == 0 && quantizes_first(node) && is_model_input(graph, id)) continue;
-      reason = "reads " + std::string(name(graph[id].type.type)) + " " + graph[id].name;
-    }
-    for (TensorId id : node.outputs) {
-      if (!reason.empty() || !is_real(graph, id) || only_output(graph, id)) continue;
-      reason = "gives " + std::string(name(graph[id].type.type)) + " " + graph[id].name;
-    }
+    const std::string reason = ops.reason(node);
     if (!reason.empty()) out.push_back({node.origin.name, node.op, reason});
   }
   return out;

@@ -14,7 +14,8 @@ struct FloatOp {
 };
 
 /// What of a graph in the form that is lowered is no integer code: everything but nodes that read and write integers
-/// (with a float multiplier per value at most), quantize the model's inputs, or dequantize its outputs.
+/// (with a float multiplier per value at most), quantize the model's inputs, or dequantize its outputs; and what only
+/// moves these.
 std::vector<FloatOp> list_float_ops(const Graph& canonical);
 
 }  // namespace qlathe

@@ -33,6 +33,24 @@ struct EvalContext {
   std::vector<HostTensor*> outputs;
 };
 
+/// What an op does with the numbers that it is given.
+enum class OpWork {
+  kComputes,
+  kMoves,  ///< every element of the result is one of an operand (or what fills a gap): any type may be moved
+  kSteps,  ///< each element goes through the steps, and nothing else
+};
+
+/// How an op follows a layout: operands that are the transposes of bases, axis i being base axis p[i], have a result
+/// that is the same transpose of the op's result on those bases.
+struct LayoutRow {
+  /// The attributes for the bases; null where the op cannot follow.
+  std::shared_ptr<const OpAttrs> (*attrs)(const InferContext&, const std::vector<int64_t>& p) = nullptr;
+  /// Whether operand i is laid out like the result, to which it broadcasts; null: the first alone is. The others are
+  /// taken as they are.
+  bool (*follows)(const Node&, size_t operand) = nullptr;
+  bool any_leads = false;  ///< the result may follow any of these operands; otherwise the first
+};
+
 /// All that the front-end knows of an op. One registration per op (frontend/ops/<op>.cpp), read-only after start-up.
 struct OpDef {
   std::string name;
@@ -48,6 +66,12 @@ struct OpDef {
   /// Passes that move steps between nodes need no more.
   std::vector<PointwiseStep>* (*steps)(OpAttrs&) = nullptr;
   int first_step_operand = 0;
+  OpWork work = OpWork::kComputes;
+  LayoutRow layout;
+  /// Of an op that sums: the type that it sums in.
+  ValueType (*accumulator)(const OpAttrs&) = nullptr;
+  /// Of an op that has no form on integers: what about it is real, for "reads float32 x: ...".
+  std::string real_because;
 };
 
 class OpRegistry {

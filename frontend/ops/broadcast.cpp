@@ -37,7 +37,8 @@ const OpRegistry::Add kBroadcast({.name = "broadcast",
                                   .required = 1,
                                   .make_attrs = [] { return std::make_shared<BroadcastAttrs>(); },
                                   .infer = infer,
-                                  .evaluate = evaluate});
+                                  .evaluate = evaluate,
+                                  .work = OpWork::kMoves});
 
 }  // namespace
 }  // namespace qlathe

@@ -43,13 +43,26 @@ void evaluate(const EvalContext& ctx) {
   }
 }
 
-const OpRegistry::Add kConcat({.name = "concat",
-                               .summary = "operands one after the other along an axis",
-                               .operands = {"x0", "x1..."},
-                               .required = 1,
-                               .make_attrs = [] { return std::make_shared<ConcatAttrs>(); },
-                               .infer = infer,
-                               .evaluate = evaluate});
+std::shared_ptr<const OpAttrs> on_base(const InferContext& ctx, const std::vector<int64_t>& p) {
+  // A part of one element would lose its axes.
+  for (size_t i = 0; i < ctx.node.inputs.size(); i++) {
+    if (element_count(ctx.in(i).shape) == 1) return nullptr;
+  }
+  auto attrs = std::make_shared<ConcatAttrs>(ctx.node.as<ConcatAttrs>());
+  attrs->axis = p[static_cast<size_t>(attrs->axis)];
+  return attrs;
+}
+
+const OpRegistry::Add kConcat(
+    {.name = "concat",
+     .summary = "operands one after the other along an axis",
+     .operands = {"x0", "x1..."},
+     .required = 1,
+     .make_attrs = [] { return std::make_shared<ConcatAttrs>(); },
+     .infer = infer,
+     .evaluate = evaluate,
+     .work = OpWork::kMoves,
+     .layout = {.attrs = on_base, .follows = [](const Node&, size_t) { return true; }, .any_leads = true}});
 
 }  // namespace
 }  // namespace qlathe

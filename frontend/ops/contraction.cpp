@@ -183,7 +183,8 @@ const OpRegistry::Add kContraction(
      .infer = infer,
      .evaluate = evaluate,
      .steps = steps_of<ContractionAttrs>,
-     .first_step_operand = kContractionExtra});
+     .first_step_operand = kContractionExtra,
+     .accumulator = accumulator_of<ContractionAttrs>});
 
 }  // namespace
 }  // namespace qlathe

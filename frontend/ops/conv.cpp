@@ -176,7 +176,8 @@ const OpRegistry::Add kConv({.name = "conv",
                              .infer = infer,
                              .evaluate = evaluate,
                              .steps = steps_of<ConvAttrs>,
-                             .first_step_operand = kContractionExtra});
+                             .first_step_operand = kContractionExtra,
+                             .accumulator = accumulator_of<ConvAttrs>});
 
 }  // namespace
 }  // namespace qlathe

@@ -122,7 +122,8 @@ const OpRegistry::Add kDepthwise({.name = "depthwise",
                                   .infer = infer,
                                   .evaluate = evaluate,
                                   .steps = steps_of<DepthwiseAttrs>,
-                                  .first_step_operand = kContractionExtra});
+                                  .first_step_operand = kContractionExtra,
+                                  .accumulator = accumulator_of<DepthwiseAttrs>});
 
 }  // namespace
 }  // namespace qlathe

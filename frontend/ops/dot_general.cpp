@@ -222,7 +222,8 @@ const OpRegistry::Add kDotGeneral({.name = "dot_general",
                                    .infer = infer,
                                    .evaluate = evaluate,
                                    .steps = steps_of<DotGeneralAttrs>,
-                                   .first_step_operand = kContractionExtra});
+                                   .first_step_operand = kContractionExtra,
+                                   .accumulator = accumulator_of<DotGeneralAttrs>});
 
 }  // namespace
 }  // namespace qlathe

@@ -44,13 +44,22 @@ void evaluate(const EvalContext& ctx) {
   }
 }
 
+std::shared_ptr<const OpAttrs> on_base(const InferContext& ctx, const std::vector<int64_t>& p) {
+  if (ctx.in(1).shape.size() != 1) return nullptr;
+  auto attrs = std::make_shared<GatherAttrs>(ctx.node.as<GatherAttrs>());
+  attrs->axis = p[static_cast<size_t>(attrs->axis)];
+  return attrs;
+}
+
 const OpRegistry::Add kGather({.name = "gather",
                                .summary = "slices of an axis chosen by an integer tensor",
                                .operands = {"x", "indices"},
                                .required = 2,
                                .make_attrs = [] { return std::make_shared<GatherAttrs>(); },
                                .infer = infer,
-                               .evaluate = evaluate});
+                               .evaluate = evaluate,
+                               .work = OpWork::kMoves,
+                               .layout = {.attrs = on_base}});
 
 }  // namespace
 }  // namespace qlathe

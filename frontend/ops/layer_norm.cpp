@@ -77,7 +77,8 @@ const OpRegistry::Add kLayerNorm({.name = "layer_norm",
                                   .infer = infer,
                                   .evaluate = evaluate,
                                   .steps = steps_of<LayerNormAttrs>,
-                                  .first_step_operand = kExtra});
+                                  .first_step_operand = kExtra,
+                                  .real_because = "normalization is in float32"});
 
 }  // namespace
 }  // namespace qlathe

@@ -67,4 +67,8 @@ struct BroadcastAttrs : Attrs<BroadcastAttrs> {
   void visit(FieldVisitor& v) override { v.field("shape", shape); }
 };
 
+/// Values of a list that goes by the axes of a transposed tensor, axis i being base axis p[i], by the axes of the base;
+/// an empty list stays empty.
+std::vector<int64_t> by_base_axes(const std::vector<int64_t>& list, const std::vector<int64_t>& p);
+
 }  // namespace qlathe

@@ -105,13 +105,24 @@ void evaluate(const EvalContext& ctx) {
   copy_by_tables(x, tables, out);
 }
 
+std::shared_ptr<const OpAttrs> on_base(const InferContext& ctx, const std::vector<int64_t>& p) {
+  if (ctx.has(1) && element_count(ctx.in(1).shape) != 1) return nullptr;
+  auto attrs = std::make_shared<PadAttrs>(ctx.node.as<PadAttrs>());
+  attrs->lo = by_base_axes(attrs->lo, p);
+  attrs->hi = by_base_axes(attrs->hi, p);
+  attrs->interior = by_base_axes(attrs->interior, p);
+  return attrs;
+}
+
 const OpRegistry::Add kPad({.name = "pad",
                             .summary = "elements added around and between, or cropped",
                             .operands = {"x", "value"},
                             .required = 1,
                             .make_attrs = [] { return std::make_shared<PadAttrs>(); },
                             .infer = infer,
-                            .evaluate = evaluate});
+                            .evaluate = evaluate,
+                            .work = OpWork::kMoves,
+                            .layout = {.attrs = on_base}});
 
 }  // namespace
 }  // namespace qlathe

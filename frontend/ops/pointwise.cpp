@@ -40,7 +40,12 @@ const OpRegistry::Add kPointwise({.name = "pointwise",
                                   .infer = infer,
                                   .evaluate = evaluate,
                                   .steps = steps_of<PointwiseAttrs>,
-                                  .first_step_operand = 0});
+                                  .first_step_operand = 0,
+                                  .work = OpWork::kSteps,
+                                  .layout = {.attrs = [](const InferContext& ctx,
+                                                         const std::vector<int64_t>&) { return ctx.node.attrs; },
+                                             .follows = follows_steps<PointwiseAttrs>,
+                                             .any_leads = true}});
 
 }  // namespace
 }  // namespace qlathe

@@ -151,6 +151,13 @@ StepRegistry::Add::Add(const std::vector<StepDef>& defs) {
     Add{def};
 }
 
+bool follows_steps(const std::vector<PointwiseStep>& steps, size_t operand) {
+  return std::none_of(steps.begin(), steps.end(), [&](const PointwiseStep& step) {
+    const StepDef* def = StepRegistry::find(step.op);
+    return def != nullptr && def->table != 0 && step.operands[0] == static_cast<int64_t>(operand);
+  });
+}
+
 Result<ValueType> check_steps(const InferContext& ctx, const std::vector<PointwiseStep>& steps, ValueType initial,
                               const Shape& result, size_t first_operand) {
   ValueType type = initial;

@@ -71,6 +71,19 @@ std::vector<PointwiseStep>* steps_of(OpAttrs& attrs) {
   return &dynamic_cast<OpAttributes&>(attrs).steps;
 }
 
+/// Row `layout.follows` of ops with steps: all operands are laid out like the result but tables.
+bool follows_steps(const std::vector<PointwiseStep>& steps, size_t operand);
+template <class OpAttributes>
+bool follows_steps(const Node& node, size_t operand) {
+  return follows_steps(node.as<OpAttributes>().steps, operand);
+}
+
+/// Row `accumulator` of products.
+template <class OpAttributes>
+ValueType accumulator_of(const OpAttrs& attrs) {
+  return dynamic_cast<const OpAttributes&>(attrs).accumulator;
+}
+
 /// Elements of a tensor as values in flight, and back.
 void load_values(const HostTensor& tensor, const int64_t* at, size_t count, Value* out);
 void store_values(const Value* values, size_t count, int64_t begin, HostTensor& tensor);

@@ -112,6 +112,19 @@ void evaluate(const EvalContext& ctx) {
   finish(ctx, attrs.steps, value);
 }
 
+/// A sum keeps its order where the reduced axes keep theirs and what is interleaved is the last axis before and after.
+std::shared_ptr<const OpAttrs> on_base(const InferContext& ctx, const std::vector<int64_t>& p) {
+  auto attrs = std::make_shared<ReduceAttrs>(ctx.node.as<ReduceAttrs>());
+  if (!attrs->keep_dims) return nullptr;
+  for (int64_t& axis : attrs->axes)
+    axis = p[static_cast<size_t>(axis)];
+  const bool exact =
+      attrs->kind == ReduceKind::kMax || attrs->kind == ReduceKind::kMin || attrs->kind == ReduceKind::kAbsMax;
+  if (!exact && !std::is_sorted(attrs->axes.begin(), attrs->axes.end())) return nullptr;
+  std::sort(attrs->axes.begin(), attrs->axes.end());
+  return attrs;
+}
+
 const OpRegistry::Add kReduce({.name = "reduce",
                                .summary = "sum, max, min and the like over axes",
                                .operands = {"x", "operands..."},
@@ -120,7 +133,8 @@ const OpRegistry::Add kReduce({.name = "reduce",
                                .infer = infer,
                                .evaluate = evaluate,
                                .steps = steps_of<ReduceAttrs>,
-                               .first_step_operand = 1});
+                               .first_step_operand = 1,
+                               .layout = {.attrs = on_base, .follows = follows_steps<ReduceAttrs>}});
 
 }  // namespace
 }  // namespace qlathe

@@ -58,14 +58,17 @@ struct PoolAttrs : Attrs<PoolAttrs> {
 };
 
 /// softmax(x, operands...) over the last axis: m = max, e = exp(x - m), s = sum(e) in sum_order, y = e * (1 / s), then
-/// steps. With log: y = (x - m) - log(s).
+/// steps. With log: y = (x - m) - log(s). What x goes through first, to a float: `before`, so that integers come in
+/// and, by a quantize step, integers go out.
 struct SoftmaxAttrs : Attrs<SoftmaxAttrs> {
   bool log = false;
   SumOrder sum_order = SumOrder::kInterleaved16;
+  std::vector<PointwiseStep> before;
   std::vector<PointwiseStep> steps;
   void visit(FieldVisitor& v) override {
     v.field("log", log, false);
     v.field("sum_order", sum_order, SumOrder::kInterleaved16);
+    v.optional_list("before", before);
     v.optional_list("steps", steps);
   }
 };

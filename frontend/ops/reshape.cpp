@@ -30,7 +30,8 @@ const OpRegistry::Add kReshape({.name = "reshape",
                                 .required = 1,
                                 .make_attrs = [] { return std::make_shared<ReshapeAttrs>(); },
                                 .infer = infer,
-                                .evaluate = evaluate});
+                                .evaluate = evaluate,
+                                .work = OpWork::kMoves});
 
 }  // namespace
 }  // namespace qlathe

@@ -39,13 +39,31 @@ void evaluate(const EvalContext& ctx) {
   copy_by_tables(*ctx.inputs[0], tables, *ctx.outputs[0]);
 }
 
+std::shared_ptr<const OpAttrs> on_base(const InferContext& ctx, const std::vector<int64_t>& p) {
+  auto attrs = std::make_shared<SliceAttrs>(ctx.node.as<SliceAttrs>());
+  attrs->start = by_base_axes(attrs->start, p);
+  attrs->size = by_base_axes(attrs->size, p);
+  attrs->step = by_base_axes(attrs->step, p);
+  return attrs;
+}
+
 const OpRegistry::Add kSlice({.name = "slice",
                               .summary = "a regular part of every axis",
                               .operands = {"x"},
                               .required = 1,
                               .make_attrs = [] { return std::make_shared<SliceAttrs>(); },
                               .infer = infer,
-                              .evaluate = evaluate});
+                              .evaluate = evaluate,
+                              .work = OpWork::kMoves,
+                              .layout = {.attrs = on_base}});
 
 }  // namespace
+
+std::vector<int64_t> by_base_axes(const std::vector<int64_t>& list, const std::vector<int64_t>& p) {
+  std::vector<int64_t> out(list.size());
+  for (size_t i = 0; i < list.size(); i++)
+    out[static_cast<size_t>(p[i])] = list[i];
+  return out;
+}
+
 }  // namespace qlathe

@@ -14,8 +14,9 @@ Result<std::vector<TensorType>> infer(const InferContext& ctx) {
   if (x.shape.empty() || x.shape.back() == 0) {
     return ctx.error("x", "has shape " + to_string(x.shape) + ", softmax needs a last axis with elements");
   }
-  if (!is_arithmetic_float(x.type)) {
-    return ctx.error("x", "is " + std::string(name(x.type)) + ", expected a float", "dequantize it first");
+  QL_ASSIGN(const ValueType entering, check_steps(ctx, attrs.before, x.type, x.shape, 1));
+  if (!is_arithmetic_float(entering)) {
+    return ctx.error("x", "is " + std::string(name(entering)) + ", expected a float", "dequantize it first");
   }
   QL_ASSIGN(const ValueType type, check_steps(ctx, attrs.steps, ValueType::kF32, x.shape, 1));
   return std::vector<TensorType>{{type, x.shape}};
@@ -23,7 +24,12 @@ Result<std::vector<TensorType>> infer(const InferContext& ctx) {
 
 void evaluate(const EvalContext& ctx) {
   const auto& attrs = ctx.node.as<SoftmaxAttrs>();
-  const std::vector<float> x = widen<float>(*ctx.inputs[0]);
+  HostTensor entering = *ctx.inputs[0];
+  if (!attrs.before.empty()) {
+    entering = HostTensor(attrs.before.back().type, ctx.inputs[0]->shape());
+    run_steps(attrs.before, ctx.inputs, *ctx.inputs[0], entering);
+  }
+  const std::vector<float> x = widen<float>(entering);
   HostTensor value(ValueType::kF32, ctx.inputs[0]->shape());
   const int64_t n = ctx.inputs[0]->shape().back();
   std::vector<float> e(static_cast<size_t>(n));

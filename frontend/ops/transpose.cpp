@@ -33,7 +33,8 @@ const OpRegistry::Add kTranspose({.name = "transpose",
                                   .required = 1,
                                   .make_attrs = [] { return std::make_shared<TransposeAttrs>(); },
                                   .infer = infer,
-                                  .evaluate = evaluate});
+                                  .evaluate = evaluate,
+                                  .work = OpWork::kMoves});
 
 }  // namespace
 }  // namespace qlathe

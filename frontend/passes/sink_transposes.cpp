@@ -1,12 +1,10 @@
-#include <algorithm>
 #include <map>
 #include <numeric>
 #include <optional>
 #include <set>
 
+#include "frontend/ir/op_registry.h"
 #include "frontend/ops/movement.h"
-#include "frontend/ops/pointwise.h"
-#include "frontend/ops/reduction.h"
 #include "frontend/passes/pass_manager.h"
 #include "frontend/passes/rebuild.h"
 #include "frontend/passes/views.h"
@@ -26,14 +24,6 @@ Permutation inverse(const Permutation& p) {
   Permutation out(p.size());
   for (size_t i = 0; i < p.size(); i++)
     out[static_cast<size_t>(p[i])] = static_cast<int64_t>(i);
-  return out;
-}
-
-/// Values of the list, which goes by axes of the transposed tensor, by axes of its base.
-std::vector<int64_t> by_base_axes(const std::vector<int64_t>& list, const Permutation& p) {
-  std::vector<int64_t> out(list.size());
-  for (size_t i = 0; i < list.size(); i++)
-    out[static_cast<size_t>(p[i])] = list[i];
   return out;
 }
 
@@ -70,12 +60,22 @@ class SinkTransposes {
     if (w == nullptr || rebuild_.is_mapped(old)) return {};
     QL_ASSIGN(const TensorId now, transposed(w->base, w->p, w->origin));
     // A tensor that is a node's result takes the name; what the graph was given keeps its own.
-    if (rebuild_.to.producer(now) < 0 || named_.count(now))
+    if (!made(now) || named_.count(now))
       rebuild_.alias(old, now);
     else
       rebuild_.set(old, now);
     named_.insert(now);
     return {};
+  }
+
+  /// Whether a node of the new graph makes the tensor.
+  bool made(TensorId now) {
+    makers_.resize(rebuild_.to.tensors.size(), false);
+    for (; seen_ < rebuild_.to.nodes.size(); seen_++) {
+      for (TensorId id : rebuild_.to.nodes[seen_].outputs)
+        makers_[static_cast<size_t>(id.index)] = true;
+    }
+    return makers_[static_cast<size_t>(now.index)];
   }
 
   Status visit(const Node& node) {
@@ -122,13 +122,41 @@ class SinkTransposes {
     const Waiting* first = leader(node);
     if (first == nullptr) return false;
     const Permutation p = first->p;
-    if (graph_[node.outputs[0]].shape().size() != p.size() && node.op != "reduce") return false;
-    if (node.op == "pointwise") return pointwise(node, p);
-    if (node.op == "concat") return concat(node, p);
-    if (node.op == "slice" || node.op == "pad") return along_axes(node, p);
-    if (node.op == "reduce") return reduce(node, p);
-    if (node.op == "gather") return gather(node, p);
-    return false;
+    if (graph_[node.outputs[0]].shape().size() != p.size()) return false;
+    return follow(node, p);
+  }
+
+  /// The node on its operands' bases, by the op's layout row.
+  Result<bool> follow(const Node& node, const Permutation& p) {
+    const LayoutRow& row = OpRegistry::find(node.op)->layout;
+    if (row.attrs == nullptr) return false;
+    const auto follows = [&](size_t i) { return row.follows == nullptr ? i == 0 : row.follows(node, i); };
+    // Moving an operand there is worth it where no more would have to be moved the other way.
+    int waiting_ones = 0, misfits = 0;
+    for (size_t i = 0; i < node.inputs.size(); i++) {
+      if (!follows(i)) continue;
+      const Waiting* w = waiting(node.inputs[i]);
+      waiting_ones += w != nullptr && w->p == p;
+      misfits += !fits(node.inputs[i], p);
+    }
+    const Waiting* x = waiting(node.inputs[0]);
+    if (row.any_leads ? misfits > waiting_ones : misfits > 0 || x == nullptr || x->p != p) return false;
+    const auto attrs = row.attrs({graph_, node}, p);
+    if (attrs == nullptr) return false;
+    std::vector<TensorId> inputs(node.inputs.size());
+    for (size_t i = 0; i < inputs.size(); i++) {
+      const TensorId old = node.inputs[i];
+      if (!old.valid()) continue;
+      if (follows(i)) {
+        QL_ASSIGN(inputs[i], operand_on_base(old, p, node.origin));
+      } else {
+        QL_RETURN_IF_ERROR(materialize(old));
+        inputs[i] = rebuild_.map(old);
+      }
+    }
+    QL_ASSIGN(const TensorId base, rebuild_.to.add(node.op, std::move(inputs), attrs, node.origin));
+    waiting_[static_cast<size_t>(node.outputs[0].index)] = Waiting{base, p, node.origin};
+    return true;
   }
 
   /// The permutation that the operand's data would go through to stand in the base's layout of `p`.
@@ -182,121 +210,13 @@ class SinkTransposes {
     return entry->second;
   }
 
-  Result<bool> emit(const Node& node, std::vector<TensorId> inputs, std::shared_ptr<const OpAttrs> attrs,
-                    const Permutation& p) {
-    QL_ASSIGN(const TensorId base, rebuild_.to.add(node.op, std::move(inputs), std::move(attrs), node.origin));
-    waiting_[static_cast<size_t>(node.outputs[0].index)] = Waiting{base, p, node.origin};
-    return true;
-  }
-
-  Result<bool> pointwise(const Node& node, const Permutation& p) {
-    const auto& attrs = node.as<PointwiseAttrs>();
-    std::vector<bool> table(node.inputs.size(), false);
-    for (const PointwiseStep& step : attrs.steps) {
-      if (reads_table(step)) table[static_cast<size_t>(step.operands[0])] = true;
-    }
-    // Moving an operand there is worth it where no more would have to be moved the other way.
-    int waiting_ones = 0, misfits = 0;
-    for (size_t i = 0; i < node.inputs.size(); i++) {
-      if (table[i]) continue;
-      const Waiting* w = waiting(node.inputs[i]);
-      waiting_ones += w != nullptr && w->p == p;
-      misfits += !fits(node.inputs[i], p);
-    }
-    if (misfits > waiting_ones) return false;
-    std::vector<TensorId> inputs;
-    for (size_t i = 0; i < node.inputs.size(); i++) {
-      inputs.push_back(kNone);
-      if (!table[i]) {
-        QL_ASSIGN(inputs.back(), operand_on_base(node.inputs[i], p, node.origin));
-      } else {
-        inputs.back() = rebuild_.map(node.inputs[i]);
-      }
-    }
-    return emit(node, std::move(inputs), node.attrs, p);
-  }
-
-  Result<bool> concat(const Node& node, const Permutation& p) {
-    int waiting_ones = 0, misfits = 0;
-    for (TensorId id : node.inputs) {
-      const Waiting* w = waiting(id);
-      waiting_ones += w != nullptr && w->p == p;
-      misfits += !fits(id, p);
-    }
-    if (misfits > waiting_ones) return false;
-    std::vector<TensorId> inputs(node.inputs.size());
-    for (size_t i = 0; i < inputs.size(); i++) {
-      // A scalar operand would lose its axes.
-      if (element_count(graph_[node.inputs[i]].shape()) == 1) return false;
-      QL_ASSIGN(inputs[i], operand_on_base(node.inputs[i], p, node.origin));
-    }
-    auto attrs = std::make_shared<ConcatAttrs>(node.as<ConcatAttrs>());
-    attrs->axis = p[static_cast<size_t>(attrs->axis)];
-    return emit(node, std::move(inputs), attrs, p);
-  }
-
-  Result<bool> along_axes(const Node& node, const Permutation& p) {
-    const Waiting* w = waiting(node.inputs[0]);
-    if (w == nullptr || w->p != p) return false;
-    std::vector<TensorId> inputs = {w->base};
-    if (node.op == "slice") {
-      auto attrs = std::make_shared<SliceAttrs>(node.as<SliceAttrs>());
-      attrs->start = by_base_axes(attrs->start, p);
-      attrs->size = by_base_axes(attrs->size, p);
-      if (!attrs->step.empty()) attrs->step = by_base_axes(attrs->step, p);
-      return emit(node, std::move(inputs), attrs, p);
-    }
-    if (node.inputs.size() > 1 && node.inputs[1].valid()) {
-      if (element_count(graph_[node.inputs[1]].shape()) != 1) return false;
-      inputs.push_back(rebuild_.map(node.inputs[1]));
-    }
-    auto attrs = std::make_shared<PadAttrs>(node.as<PadAttrs>());
-    attrs->lo = by_base_axes(attrs->lo, p);
-    attrs->hi = by_base_axes(attrs->hi, p);
-    if (!attrs->interior.empty()) attrs->interior = by_base_axes(attrs->interior, p);
-    return emit(node, std::move(inputs), attrs, p);
-  }
-
-  Result<bool> gather(const Node& node, const Permutation& p) {
-    const Waiting* w = waiting(node.inputs[0]);
-    if (w == nullptr || w->p != p || graph_[node.inputs[1]].shape().size() != 1 || waiting(node.inputs[1]))
-      return false;
-    auto attrs = std::make_shared<GatherAttrs>(node.as<GatherAttrs>());
-    attrs->axis = p[static_cast<size_t>(attrs->axis)];
-    return emit(node, {w->base, rebuild_.map(node.inputs[1])}, attrs, p);
-  }
-
-  /// A sum keeps its order where the reduced axes keep theirs and what is interleaved is the last axis before and
-  /// after.
-  Result<bool> reduce(const Node& node, const Permutation& p) {
-    const auto& old = node.as<ReduceAttrs>();
-    const Waiting* w = waiting(node.inputs[0]);
-    if (w == nullptr || w->p != p || !old.keep_dims) return false;
-    std::vector<int64_t> axes;
-    for (int64_t axis : old.axes)
-      axes.push_back(p[static_cast<size_t>(axis)]);
-    const bool ordered = std::is_sorted(axes.begin(), axes.end());
-    const bool exact = old.kind == ReduceKind::kMax || old.kind == ReduceKind::kMin || old.kind == ReduceKind::kAbsMax;
-    if (!ordered && !exact) return false;
-    std::sort(axes.begin(), axes.end());
-    for (size_t i = 1; i < node.inputs.size(); i++) {
-      if (!fits(node.inputs[i], p)) return false;
-    }
-    std::vector<TensorId> inputs = {w->base};
-    for (size_t i = 1; i < node.inputs.size(); i++) {
-      QL_ASSIGN(const TensorId operand, operand_on_base(node.inputs[i], p, node.origin));
-      inputs.push_back(operand);
-    }
-    auto attrs = std::make_shared<ReduceAttrs>(old);
-    attrs->axes = axes;
-    return emit(node, std::move(inputs), attrs, p);
-  }
-
   const Graph& graph_;
   Rebuild rebuild_;
   std::vector<std::optional<Waiting>> waiting_;  // by old tensor
   std::map<std::pair<TensorId, Permutation>, TensorId> transposed_;
   std::set<TensorId> named_;  // that stand for a tensor that waited
+  std::vector<bool> makers_;  // by new tensor: made by one of the first seen_ nodes
+  size_t seen_ = 0;
 };
 
 const PassRegistry::Add kPass(

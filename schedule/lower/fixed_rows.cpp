@@ -23,7 +23,7 @@ const std::vector<PointwiseStep> kNoSteps;
 class FixedRow {
  public:
   FixedRow(const LoweringContext& context, const std::string& name)
-      : context_(context), n_(context.in(0).shape().back()), kernel(context, n_, kNoSteps, name) {}
+      : context_(context), n_(context.in(0).shape().back()), kernel(context, n_, kNoSteps, kNoSteps, name) {}
 
   Expr largest() {
     const auto larger = [](const Expr& a, const Expr& b) { return Halide::max(a, b); };
@@ -86,7 +86,8 @@ Result<NodeLowering> lower_softmax_8(const LoweringContext& context, const Softm
 Result<NodeLowering> lower_softmax_16(const LoweringContext& context, const SoftmaxFixedAttrs& attrs) {
   FixedRow row(context, "softmax_fixed");
   const Element exps = row.kernel.table(1, "exps"), reciprocals = row.kernel.table(2, "reciprocals");
-  const Expr multiplier = A::i32(static_cast<int32_t>(attrs.multiplier)), shift = A::i32(static_cast<int32_t>(attrs.shift));
+  const Expr multiplier = A::i32(static_cast<int32_t>(attrs.multiplier)),
+             shift = A::i32(static_cast<int32_t>(attrs.shift));
   const Expr m = row.largest();
   const Element e = row.kept("e", [&](const Expr& i) {
     const Expr d = fixed::multiplied<A>(row.kernel.integer(i) - m, multiplier, shift);
@@ -106,7 +107,8 @@ Result<NodeLowering> lower_softmax_16(const LoweringContext& context, const Soft
 
 Result<NodeLowering> lower_softmax(const LoweringContext& context) {
   const auto& attrs = context.node.as<SoftmaxFixedAttrs>();
-  return context.in(0).type.type == ValueType::kI16 ? lower_softmax_16(context, attrs) : lower_softmax_8(context, attrs);
+  return context.in(0).type.type == ValueType::kI16 ? lower_softmax_16(context, attrs)
+                                                    : lower_softmax_8(context, attrs);
 }
 
 Result<NodeLowering> lower_log_softmax(const LoweringContext& context) {
@@ -115,19 +117,18 @@ Result<NodeLowering> lower_log_softmax(const LoweringContext& context) {
   FixedRow row(context, "log_softmax_fixed");
   const Element exps = row.kernel.table(1, "exps"), diffs = row.kernel.table(2, "diffs");
   const Expr m = row.largest();
-  const Expr s = at_least(
-      row.sum([&](const Expr& i) { return divided(exps(row.kernel.integer(i) - m + 255), 12); }), 1 << 19);
+  const Expr s =
+      at_least(row.sum([&](const Expr& i) { return divided(exps(row.kernel.integer(i) - m + 255), 12); }), 1 << 19);
   const Expr log = row.kernel.stages.once("log", fixed::log_of_at_least_one<A, 5, 12>(s));
   const Expr back = fixed::multiplied<A>(log + A::i32(INT32_MIN), A::i32(static_cast<int32_t>(attrs.multiplier)),
                                          A::i32(static_cast<int32_t>(attrs.shift)));
   const Expr first = row.kernel.stages.once("first", at_least(back, static_cast<int32_t>(attrs.diff_min) - 1));
   const Expr d = row.kernel.integer(row.kernel.index()) - m;
-  const Expr difference =
-      reinterpret<int32_t>(reinterpret<uint32_t>(diffs(d + 255)) - reinterpret<uint32_t>(log));
+  const Expr difference = reinterpret<int32_t>(reinterpret<uint32_t>(diffs(d + 255)) - reinterpret<uint32_t>(log));
   const Expr y = divided(difference, 22) + static_cast<int32_t>(info(type).max);
   return row.finish(select(d > first, y, A::i32(static_cast<int32_t>(info(type).min))), type,
-                    "log_softmax_fixed|" + std::to_string(attrs.diff_min) + "," + std::to_string(attrs.multiplier) + "," +
-                        std::to_string(attrs.shift));
+                    "log_softmax_fixed|" + std::to_string(attrs.diff_min) + "," + std::to_string(attrs.multiplier) +
+                        "," + std::to_string(attrs.shift));
 }
 
 Result<NodeLowering> lower_l2(const LoweringContext& context) {

@@ -18,7 +18,7 @@ namespace el = elementary;
 Result<NodeLowering> lower_softmax(const LoweringContext& context) {
   const auto& attrs = context.node.as<SoftmaxAttrs>();
   const int64_t n = context.in(0).shape().back();
-  RowKernel kernel(context, n, attrs.steps, attrs.log ? "log_softmax" : "softmax");
+  RowKernel kernel(context, n, attrs.before, attrs.steps, attrs.log ? "log_softmax" : "softmax");
   // The order of the maximum does not show: with a NaN in the row every result is NaN, and a zero's sign makes no
   // difference to x - m where it could be seen.
   const auto larger = [](const Expr& a, const Expr& b) { return Halide::select(a > b, a, b); };
@@ -33,14 +33,14 @@ Result<NodeLowering> lower_softmax(const LoweringContext& context) {
   const Expr i = kernel.index();
   const Expr y = attrs.log ? (kernel.x(i) - m) - factor : e(i) * factor;
   return kernel.finish({y, ValueType::kF32}, std::string("softmax") + (attrs.log ? "_log" : "") +
-                              enum_names(SumOrder{})[static_cast<size_t>(attrs.sum_order)]);
+                                                 enum_names(SumOrder{})[static_cast<size_t>(attrs.sum_order)]);
 }
 
 Result<NodeLowering> lower_layer_norm(const LoweringContext& context) {
   const auto& attrs = context.node.as<LayerNormAttrs>();
   const Shape& shape = context.in(0).shape();
   const int64_t n = element_count({shape.end() - attrs.axes, shape.end()});
-  RowKernel kernel(context, n, attrs.steps, attrs.rms ? "rms_norm" : "layer_norm");
+  RowKernel kernel(context, n, {}, attrs.steps, attrs.rms ? "rms_norm" : "layer_norm");
   const float recip = 1.f / static_cast<float>(n);
   Expr mean = A::f32(0);
   if (!attrs.rms) {
@@ -70,8 +70,8 @@ Result<NodeLowering> lower_layer_norm(const LoweringContext& context) {
   char epsilon[40];
   std::snprintf(epsilon, sizeof epsilon, "%a", attrs.epsilon);
   return kernel.finish({y, ValueType::kF32}, std::string(attrs.rms ? "rms_norm" : "layer_norm") +
-                              enum_names(SumOrder{})[static_cast<size_t>(attrs.sum_order)] + epsilon + "/" +
-                              std::to_string(n));
+                                                 enum_names(SumOrder{})[static_cast<size_t>(attrs.sum_order)] +
+                                                 epsilon + "/" + std::to_string(n));
 }
 
 const LoweringRegistry::Add add_softmax("softmax", lower_softmax);

@@ -9,9 +9,10 @@ namespace qlathe {
 
 using Halide::Expr;
 
-RowKernel::RowKernel(const LoweringContext& context, int64_t n, const std::vector<PointwiseStep>& steps,
-                     std::string name)
+RowKernel::RowKernel(const LoweringContext& context, int64_t n, const std::vector<PointwiseStep>& before,
+                     const std::vector<PointwiseStep>& steps, std::string name)
     : context_(context),
+      before_(before),
       steps_(steps),
       name_(std::move(name)),
       n_(n),
@@ -19,6 +20,37 @@ RowKernel::RowKernel(const LoweringContext& context, int64_t n, const std::vecto
       bindings_(context),
       x_(bindings_.tensor(context.node.inputs[0], "x", {rows_, n_})),
       stages(context.target, {row_}) {}
+
+Expr RowKernel::x(const Expr& i) {
+  FlightValue entering = stored(i);
+  if (!before_.empty()) {
+    auto real = apply_steps(entering, before_, operands().at(coordinates(i)));
+    QL_CHECK(real.ok(), real.status().text());
+    entering = *real;
+  }
+  return to_float(entering).expr;
+}
+
+const StepBindings& RowKernel::operands() {
+  if (!operands_) {
+    std::vector<PointwiseStep> all = before_;
+    all.insert(all.end(), steps_.begin(), steps_.end());
+    operands_.emplace(context_, bindings_, all, context_.out().shape());
+  }
+  return *operands_;
+}
+
+std::vector<Expr> RowKernel::coordinates(const Expr& i) const {
+  const Shape& shape = context_.out().shape();
+  size_t leading = 0;
+  for (int64_t left = rows_; left > 1; leading++)
+    left /= shape[leading];
+  const auto split = shape.begin() + static_cast<long>(leading);
+  std::vector<Expr> out = split_index(row_, {shape.begin(), split});
+  for (const Expr& e : split_index(i, {split, shape.end()}))
+    out.push_back(e);
+  return out;
+}
 
 std::function<Expr(Expr)> RowKernel::along_row(size_t input, const std::string& name) {
   const ValueType type = context_.in(input).type.type;
@@ -40,15 +72,7 @@ std::function<Expr(Expr)> RowKernel::table(size_t input, const std::string& name
 
 Result<NodeLowering> RowKernel::finish(const FlightValue& value, const std::string& what) {
   const Shape& shape = context_.out().shape();
-  const StepBindings operands(context_, bindings_, steps_, shape);
-  // Coordinates of the result: the leading axes from the row, the others from the index along it.
-  size_t leading = 0;
-  for (int64_t left = rows_; left > 1; leading++)
-    left /= shape[leading];
-  std::vector<Expr> coordinates = split_index(row_, {shape.begin(), shape.begin() + static_cast<long>(leading)});
-  for (const Expr& e : split_index(i_, {shape.begin() + static_cast<long>(leading), shape.end()}))
-    coordinates.push_back(e);
-  QL_ASSIGN(const FlightValue result, apply_steps(value, steps_, operands.at(coordinates)));
+  QL_ASSIGN(const FlightValue result, apply_steps(value, steps_, operands().at(coordinates(i_))));
   Halide::Func out("out");
   out(i_, row_) = store_value(result);
   const int lanes = vector_lanes(context_.target.vectorize ? context_.target.lanes(32) : 1, n_);
@@ -68,8 +92,9 @@ Result<NodeLowering> RowKernel::finish(const FlightValue& value, const std::stri
   call.operands = bindings_.operands();
   call.operands.push_back(KernelOperand::of(context_.node.outputs[0]));
   call.min_rows_per_task = static_cast<int32_t>(std::max<int64_t>(1, kElementsPerTask / 4 / n_));
-  call.key = what + "|" + context_.target.name + "|" + name(context_.in(0).type.type) + "[" + to_string(shape) +
-             "]->" + name(context_.out().type.type) + key_ + operands.key() + "|" + steps_key(steps_);
+  call.key = what + "|" + context_.target.name + "|" + name(context_.in(0).type.type) + "[" + to_string(shape) + "]->" +
+             name(context_.out().type.type) + key_ + operands().key() + "|" + steps_key(steps_) +
+             (before_.empty() ? "" : "|before " + steps_key(before_));
   call.description = name_ + " " + std::to_string(rows_) + " rows of " + std::to_string(n_) + " " +
                      name(context_.in(0).type.type) + " -> " + name(context_.out().type.type);
   call.pipeline = std::move(pipeline);

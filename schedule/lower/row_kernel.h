@@ -1,6 +1,7 @@
 #pragma once
 /// Kernels over rows: the elements of the last axes, flattened. Only .cpp files that build pipelines include this.
 #include <functional>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -12,10 +13,12 @@ namespace qlathe {
 /// A kernel whose result has the operand's shape, seen as [rows, n].
 class RowKernel {
  public:
-  RowKernel(const LoweringContext& context, int64_t n, const std::vector<PointwiseStep>& steps, std::string name);
+  /// x goes through the steps `before`, the result through `steps`.
+  RowKernel(const LoweringContext& context, int64_t n, const std::vector<PointwiseStep>& before,
+            const std::vector<PointwiseStep>& steps, std::string name);
 
   /// Element i of the row in flight as float32.
-  Halide::Expr x(const Halide::Expr& i) const { return to_float(stored(i)).expr; }
+  Halide::Expr x(const Halide::Expr& i);
   /// The same as an int32.
   Halide::Expr integer(const Halide::Expr& i) const { return Halide::cast<int32_t>(stored(i).expr); }
   /// Element i of a float operand of n elements.
@@ -30,11 +33,18 @@ class RowKernel {
  private:
   FlightValue stored(const Halide::Expr& i) const { return load_value(context_.in(0).type.type, x_(i, row_)); }
 
+  /// Parameters for what all steps read.
+  const StepBindings& operands();
+  /// Of the result, and of x: the leading axes from the row, the others from the index along it.
+  std::vector<Halide::Expr> coordinates(const Halide::Expr& i) const;
+
   const LoweringContext& context_;
+  const std::vector<PointwiseStep> before_;
   const std::vector<PointwiseStep>& steps_;
   std::string name_, key_;
   int64_t n_, rows_;
   KernelBindings bindings_;
+  std::optional<StepBindings> operands_;
   Halide::ImageParam x_;
   Halide::Var i_{"i"}, row_{"row"};
 

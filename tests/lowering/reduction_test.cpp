@@ -171,6 +171,22 @@ TEST_P(LoweringOn, SoftmaxOfEveryLengthEqualsTheReference) {
                             {{tame_tensor(random, V::kF32, {3, 4, 50})},
                              {tame_tensor(random, V::kF32, {4, 1})},
                              {HostTensor::of<float>(V::kF32, {1}, {1.f / 256}), true}}));
+  for (const Shape& shape : {Shape{3, 10}, Shape{2, 2, 33}}) {
+    SoftmaxAttrs integer;
+    integer.before = {step("dequantize", {1, 2})};
+    integer.steps = {step("quantize", {3}, V::kU8)};
+    cases.push_back(node_case("softmax of int8 to uint8", "softmax", share(integer),
+                              {{random_tensor(random, V::kI8, shape)},
+                               {HostTensor::of<float>(V::kF32, {1}, {0.07f}), true},
+                               {HostTensor::of<int8_t>(V::kI8, {1}, {-9}), true},
+                               {HostTensor::of<float>(V::kF32, {1}, {1.f / 256}), true}}));
+    integer.log = true;
+    integer.steps.clear();
+    cases.push_back(node_case("log softmax of int8", "softmax", share(integer),
+                              {{random_tensor(random, V::kI8, shape)},
+                               {HostTensor::of<float>(V::kF32, {1}, {0.07f}), true},
+                               {HostTensor::of<int8_t>(V::kI8, {1}, {-9}), true}}));
+  }
   expect_reference(cases, GetParam());
 }
 

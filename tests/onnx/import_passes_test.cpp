@@ -227,6 +227,70 @@ TEST(ImportPasses, ABatchNormalizationMovesIntoTheConvolutionBeforeIt) {
   EXPECT_EQ(count_steps(r.after, "add"), 1) << "one bias in place of two";
 }
 
+/// Names of real tensors that are neither given nor given back, in the form that is lowered.
+std::vector<std::string> real_tensors(const Graph& graph) {
+  const auto lowered = run_passes(graph, lowering_passes());
+  if (!lowered.ok()) return {lowered.status().text()};
+  std::vector<std::string> out;
+  for (const Node& node : lowered->nodes) {
+    for (TensorId id : node.outputs) {
+      if (is_float((*lowered)[id].type.type) && !lowered->is_output(id)) out.push_back((*lowered)[id].name);
+    }
+  }
+  return out;
+}
+
+TEST(ImportPasses, PartsOfOtherScalesAreRequantizedBeforeTheyAreJoined) {
+  ModelBuilder b;
+  b.input("a", {2, 3}, onnx::TensorProto::INT8).input("b", {2, 5}, onnx::TensorProto::UINT8);
+  b.input("c", {2, 1}, onnx::TensorProto::INT8).output("q").output("d");
+  b.floats("sa", {}, {0.03f}).floats("sb", {}, {0.011f}).floats("s", {}, {0.02f});
+  b.bytes("za", {}, {3}, true).bytes("zb", {}, {120}, false).bytes("z", {}, {-5}, true);
+  b.node("DequantizeLinear", {"a", "sa", "za"}, {"da"});
+  b.node("DequantizeLinear", {"b", "sb", "zb"}, {"db"});
+  b.node("DequantizeLinear", {"c", "s", "z"}, {"dc"});
+  set_int(b.node("Concat", {"da", "db", "dc"}, {"all"}), "axis", 1);
+  b.node("QuantizeLinear", {"all", "s", "z"}, {"q"});
+  // Another join, whose reals are wanted themselves.
+  set_int(b.node("Concat", {"db", "da"}, {"d"}), "axis", 1);
+  const BeforeAndAfter r = import(b);
+  ASSERT_EQ(r.actual.size(), 2u);
+  EXPECT_TRUE(testing::same_bits(r.actual, r.expected));
+  int integer_joins = 0;
+  for (const Node& node : r.after.nodes)
+    integer_joins += node.op == "concat" && r.after[node.outputs[0]].type.type == ValueType::kI8;
+  EXPECT_EQ(integer_joins, 1);
+}
+
+TEST(ImportPasses, ASoftmaxBetweenIntegersTakesAndGivesThem) {
+  ModelBuilder b;
+  b.input("x", {3, 7}, onnx::TensorProto::INT8).output("y");
+  b.floats("s", {}, {0.1f}).bytes("z", {}, {4}, true).floats("t", {}, {1 / 256.0f}).bytes("u", {}, {0}, false);
+  b.node("DequantizeLinear", {"x", "s", "z"}, {"d"});
+  b.node("Softmax", {"d"}, {"p"});
+  b.node("QuantizeLinear", {"p", "t", "u"}, {"y"});
+  const BeforeAndAfter r = import(b);
+  ASSERT_EQ(r.actual.size(), 1u);
+  EXPECT_TRUE(testing::same_bits(r.actual[0], r.expected[0]));
+  EXPECT_THAT(real_tensors(r.after), ::testing::IsEmpty());
+}
+
+TEST(ImportPasses, AProductOfTwoActivationsSumsIntegers) {
+  ModelBuilder b;
+  b.input("x", {2, 3, 8}, onnx::TensorProto::UINT8).input("w", {2, 8, 5}, onnx::TensorProto::INT8).output("y");
+  b.floats("s", {}, {0.5f}).bytes("z", {}, {100}, false).floats("t", {}, {0.25f}).bytes("u", {}, {-7}, true);
+  b.floats("v", {}, {64}).bytes("n", {}, {0}, true);
+  b.node("DequantizeLinear", {"x", "s", "z"}, {"d"});
+  b.node("DequantizeLinear", {"w", "t", "u"}, {"e"});
+  b.node("MatMul", {"d", "e"}, {"m"});
+  b.node("QuantizeLinear", {"m", "v", "n"}, {"y"});
+  const BeforeAndAfter r = import(b);
+  ASSERT_EQ(r.actual.size(), 1u);
+  // Powers of two as scales: the float sums are exact too.
+  EXPECT_TRUE(testing::same_bits(r.actual[0], r.expected[0]));
+  EXPECT_THAT(real_tensors(r.after), ::testing::IsEmpty());
+}
+
 TEST(ImportPasses, FactorsOfOneNumberInARowAreNoProduct) {
   ModelBuilder b;
   b.input("x", {2, 3}).floats("a", {}, {2}).floats("b", {}, {3}).output("y");

@@ -120,6 +120,16 @@ TEST(Softmax, IsUntouchedByAShiftAndByLargeValues) {
   EXPECT_TRUE(same_bits(run_op("softmax", share(SoftmaxAttrs{}), {f32({3}, {1001, 1002, 1003})}), a));
 }
 
+TEST(Softmax, OfIntegersIsThatOfTheirRealNumbers) {
+  SoftmaxAttrs attrs;
+  PointwiseStep dequantize;
+  dequantize.op = "dequantize";
+  dequantize.operands = {1, 2};
+  attrs.before = {dequantize};
+  const HostTensor y = run_op("softmax", share(attrs), {i8({3}, {5, 3, -1}), f32({}, {0.5f}), i8({}, {1})});
+  EXPECT_TRUE(same_bits(y, run_op("softmax", share(SoftmaxAttrs{}), {f32({3}, {2, 1, -1})})));
+}
+
 TEST(Softmax, RefusesIntegersAndScalars) {
   EXPECT_THAT(error_of("softmax", share(SoftmaxAttrs{}), {i8({2}, {0, 0})}), HasSubstr("dequantize it first"));
   EXPECT_THAT(error_of("softmax", share(SoftmaxAttrs{}), {f32({}, {0})}), HasSubstr("n: x"));

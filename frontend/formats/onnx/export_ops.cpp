@@ -251,7 +251,9 @@ Names reduce(OnnxExporter& e, const Node& node) {
 
 Names softmax(OnnxExporter& e, const Node& node) {
   const auto& attrs = node.as<SoftmaxAttrs>();
-  const std::string y = e.add(attrs.log ? "LogSoftmax" : "Softmax", {e.name(node.inputs[0])}, {}, {{"axis", -1}});
+  const Tensor& from = e.graph[node.inputs[0]];
+  const std::string x = e.steps(e.name(node.inputs[0]), from.type.type, from.shape(), attrs.before);
+  const std::string y = e.add(attrs.log ? "LogSoftmax" : "Softmax", {x}, {}, {{"axis", -1}});
   return {e.steps(y, ValueType::kF32, shape_of(e, node.outputs[0]), attrs.steps)};
 }
 
