@@ -114,7 +114,7 @@ struct PointwiseStep {
 };
 
 /// Whether operand 0 of a step is a table, used whole instead of broadcast.
-inline bool reads_table(const PointwiseStep& step) { return step.op == "lookup" || step.op == "interpolated_lookup"; }
+inline bool reads_table(const PointwiseStep& step) { return step.op.ends_with("lookup"); }
 
 /// pointwise(x, operands...): x is the value that enters the first step. The result has the common broadcast shape (as
 /// above) of all inputs and the type of the last step.

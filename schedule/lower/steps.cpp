@@ -16,6 +16,7 @@ namespace {
 
 using Halide::cast;
 using Halide::Expr;
+using Halide::UInt;
 using Halide::reinterpret;
 using Halide::select;
 using A = HalideAlgebra;
