@@ -1,5 +1,10 @@
+<<<<<<< ours
 // cumsum and scatter: a copy of the operand, then updates of the result in a stated order. Vectors run along the elements
 // of a row, which the order leaves free.
+=======
+// cumsum and scatter: a copy of the operand, then updates of the result in a stated order. Updates that read the result
+// are scalar: Halide takes vectors loaded from it for aligned ones, which a caller's buffer need not be.
+>>>>>>> theirs
 #include "frontend/ops/indexing.h"
 #include "schedule/lower/operands.h"
 #include "schedule/lower/rows.h"
@@ -76,7 +81,6 @@ Result<NodeLowering> lower_cumsum(const LoweringContext& context) {
     const Halide::RVar step("step");
     Halide::Stage update = out.update();
     update.rename(r[0], step);
-    vectorize_stage(update, k, run, most);
   }
   if (outer > 1) {
     pipeline->row_loop = o.name();
@@ -131,7 +135,7 @@ Result<NodeLowering> lower_scatter(const LoweringContext& context) {
   Halide::Stage stage = out.update();
   stage.rename(r[0], update);
   stage.reorder(k, update);
-  vectorize_stage(stage, k, run, most);
+  if (kind == ScatterKind::kSet) vectorize_stage(stage, k, run, most);
   auto pipeline = std::make_shared<KernelPipeline>();
   pipeline->name = "scatter_rows";
   return one_call(context, bindings, out, {rows, run}, pipeline, LoweredCall(),
