@@ -51,15 +51,15 @@ Result<Lowered> lower(const Graph& graph, const std::vector<HostTensor>& inputs,
   QL_ASSIGN(Graph canonical, canonical_graph(graph));
   canonical.name = id;
   QL_ASSIGN(out.program, plan_program(canonical, host_target()));
-  if (out.program.state_bytes > 0) return Status::unsupported({}, "a case with states");
   QL_ASSIGN(out.kernels, lower_program(out.program));
   return out;
 }
 
 void write(const fs::path& file, const std::string& bytes) { std::ofstream(file, std::ios::binary) << bytes; }
 
-/// A C function that takes pointers to all inputs and outputs and calls the emitted one.
-std::string adapter(const std::string& id, size_t pointers) {
+/// A C function that takes pointers to all inputs and outputs, and memory for the states and the run, and calls the
+/// emitted one; and one that sets the states up.
+std::string adapter(const std::string& id, size_t pointers, bool has_state) {
   std::string arguments, capitals = id;
   for (size_t i = 0; i < pointers; i++)
     arguments += fmt::format("p[{}], ", i);
@@ -67,9 +67,11 @@ std::string adapter(const std::string& id, size_t pointers) {
     c = static_cast<char>(std::toupper(static_cast<unsigned char>(c)));
   return fmt::format(
       "#include <stdbool.h>\n#include \"{0}.h\"\n"
-      "const unsigned long {0}_arena = {1}_ARENA_BYTES;\n"
-      "int {0}_call(void** p, void* arena) {{ return {0}_run({2}arena); }}\n",
-      id, capitals, arguments);
+      "const unsigned long {0}_arena = {1}_ARENA_BYTES, {0}_state = {3};\n"
+      "void {0}_start(void* state) {{ {4}; }}\n"
+      "int {0}_call(void** p, void* state, void* arena) {{ (void)state; return {0}_run({2}arena); }}\n",
+      id, capitals, arguments + (has_state ? "state, " : ""), has_state ? capitals + "_STATE_BYTES" : "0",
+      has_state ? id + "_reset(state)" : "(void)state");
 }
 
 class EmittedVia : public Via {
@@ -85,7 +87,8 @@ class EmittedVia : public Via {
                    : emit_objects(lowered.program, lowered.kernels, lowered.options, ObjectKind::kObject));
     for (const EmittedFile& file : files)
       if (file.name.rfind(id, 0) == 0 || file.name == "qlathe_runtime.h") write(folder_ / file.name, file.bytes);
-    write(folder_ / (id + "_call.c"), adapter(id, inputs.at(0).size() + graph.outputs.size()));
+    write(folder_ / (id + "_call.c"),
+          adapter(id, inputs.at(0).size() + graph.outputs.size(), lowered.program.state_bytes > 0));
     return {};
   }
 
@@ -106,7 +109,7 @@ class EmittedVia : public Via {
                     [](size_t, const ChildOutcome&) {});
   }
 
-  Result<Runs> run(const Graph& graph, const Runs& inputs, bool, const std::string& id) override {
+  Result<Runs> run(const Graph& graph, const Runs& inputs, bool sequence, const std::string& id) override {
     std::string objects = id + ".o ";
     if (!cpp_) {
       QL_RETURN_IF_ERROR(emit(graph, inputs, id));
@@ -117,7 +120,7 @@ class EmittedVia : public Via {
     if (!fs::exists(folder_ / (id + ".o")))
       QL_RETURN_IF_ERROR(command(compiler() + "-c " + id + ".cpp", id));  // says why it did not compile
     QL_RETURN_IF_ERROR(command("gcc -fPIC -shared -I. " + id + "_call.c " + objects + "-o " + id + ".so -lm", id));
-    return call(graph, inputs, id);
+    return call(graph, inputs, sequence, id);
   }
 
  private:
@@ -138,13 +141,20 @@ class EmittedVia : public Via {
     return Status::user({}, "the emitted code does not build: " + text + ": " + output.substr(0, 2000));
   }
 
-  Result<Runs> call(const Graph& graph, const Runs& runs, const std::string& id) const {
+  Result<Runs> call(const Graph& graph, const Runs& runs, bool sequence, const std::string& id) const {
     void* library = dlopen((folder_ / (id + ".so")).c_str(), RTLD_NOW | RTLD_LOCAL);
     if (!library) return Status::user({}, std::string("the emitted code cannot be loaded: ") + dlerror());
     const auto* arena_bytes = static_cast<const unsigned long*>(dlsym(library, (id + "_arena").c_str()));
-    const auto run = reinterpret_cast<int (*)(void**, void*)>(dlsym(library, (id + "_call").c_str()));
-    if (!arena_bytes || !run) return Status::user({}, "the emitted code lacks its entry points");
-    const std::unique_ptr<void, void (*)(void*)> arena(std::aligned_alloc(64, (*arena_bytes / 64 + 1) * 64), std::free);
+    const auto* state_bytes = static_cast<const unsigned long*>(dlsym(library, (id + "_state").c_str()));
+    const auto start = reinterpret_cast<void (*)(void*)>(dlsym(library, (id + "_start").c_str()));
+    const auto run = reinterpret_cast<int (*)(void**, void*, void*)>(dlsym(library, (id + "_call").c_str()));
+    if (!arena_bytes || !state_bytes || !start || !run)
+      return Status::user({}, "the emitted code lacks its entry points");
+    const auto aligned = [](unsigned long bytes) {
+      return std::unique_ptr<void, void (*)(void*)>(std::aligned_alloc(64, (bytes / 64 + 1) * 64), std::free);
+    };
+    const auto arena = aligned(*arena_bytes), state = aligned(*state_bytes);
+    start(state.get());
     Runs all;
     for (const auto& inputs : runs) {
       std::vector<HostTensor> outputs;
@@ -155,7 +165,8 @@ class EmittedVia : public Via {
         pointers.push_back(const_cast<uint8_t*>(input.bytes()));
       for (HostTensor& output : outputs)
         pointers.push_back(output.bytes());
-      const int failed = run(pointers.data(), arena.get());
+      if (!sequence) start(state.get());
+      const int failed = run(pointers.data(), state.get(), arena.get());
       if (failed != 0) return Status::user({}, "the emitted code returns " + std::to_string(failed));
       all.push_back(std::move(outputs));
     }
