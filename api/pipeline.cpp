@@ -14,6 +14,7 @@
 #include "frontend/ir/suggest.h"
 #include "frontend/numerics/convert.h"
 #include "frontend/rules/brevitas_sites.h"
+#include "frontend/rules/odml.h"
 
 namespace qlathe {
 namespace {
@@ -227,6 +228,44 @@ Result<CalibrationBatches> read_batches(const Graph& graph, const std::string& p
   return batches;
 }
 
+namespace {
+
+void warn_unused(const RuleMatches& matches, QuantizedModel& out) {
+  for (const int rule : matches.unused_rules) {
+    const Rule& unused = out.rules.rules[static_cast<size_t>(rule)];
+    out.warnings.push_back(unused.place.file + ": " + unused.place.node + ": module_path '" + unused.module_path +
+                           "' takes no op");
+  }
+}
+
+/// Rules of an ODML provider: the model as a .tflite file in memory, read as any other, so that what is compiled and
+/// what is exported have the same integers.
+Status quantize_to_litert(const SourceModel& model, const QuantizeInputs& inputs, const CalibrationBatches& batches,
+                          Executor& executor, const StageProgress& progress, QuantizedModel& out) {
+  OdmlOptions options;
+  options.allow_extra_params = inputs.allow_extra_params;
+  const auto done = [&](size_t ready, size_t total) {
+    if (progress) progress("calibrating", ready, total);
+  };
+  if (!inputs.statistics.empty()) {
+    QL_ASSIGN(out.statistics, read_statistics_file(inputs.statistics));
+    options.statistics = &out.statistics;
+  } else if (!batches.empty()) {
+    QL_ASSIGN(out.statistics, calibrate_odml(model.graph, out.rules, batches_of(batches), executor, done));
+    options.statistics = &out.statistics;
+  }
+  QL_ASSIGN(QuantizedGraph quantized, quantize_odml(model.graph, out.rules, options));
+  out.matches = std::move(quantized.matches);
+  out.exchange = std::move(quantized.graph);
+  QL_ASSIGN(std::string bytes, export_tflite_model(out));
+  QL_ASSIGN(Graph imported, read_tflite_bytes(model.path, std::move(bytes)));
+  QL_ASSIGN(out.graph, run_passes(std::move(imported), import_passes()));
+  warn_unused(out.matches, out);
+  return {};
+}
+
+}  // namespace
+
 Result<QuantizedModel> quantize_model(const SourceModel& model, const QuantizeInputs& inputs, Executor& executor,
                                       const StageProgress& progress) {
   QuantizedModel out;
@@ -262,6 +301,10 @@ Result<QuantizedModel> quantize_model(const SourceModel& model, const QuantizeIn
 
   out.has_rules = true;
   out.rules = std::move(*rules);
+  if (out.rules.odml) {
+    QL_RETURN_IF_ERROR(quantize_to_litert(model, inputs, batches, executor, progress, out));
+    return out;
+  }
   QuantizeOptions options;
   options.allow_extra_params = inputs.allow_extra_params;
   if (!inputs.statistics.empty()) {
@@ -282,18 +325,19 @@ Result<QuantizedModel> quantize_model(const SourceModel& model, const QuantizeIn
   out.ops = std::move(quantized.ops);
   // In the model as it was given: BrevitasRules have done their part of the graph above.
   QL_ASSIGN(const RuleMatches given, match_rules(model.graph, out.rules));
-  for (const int rule : given.unused_rules) {
-    const Rule& unused = out.rules.rules[static_cast<size_t>(rule)];
-    out.warnings.push_back(unused.place.file + ": " + unused.place.node + ": module_path '" + unused.module_path +
-                           "' takes no op");
-  }
+  warn_unused(given, out);
   return out;
 }
 
-Result<std::string> export_model(const Graph& graph, int opset) {
+Result<std::string> export_model(const QuantizedModel& model, int opset) {
   // Weights stay quantized: constants are not folded.
-  QL_ASSIGN(const Graph alive, run_passes(graph, {"remove_dead"}));
+  QL_ASSIGN(const Graph alive, run_passes(model.exchange ? *model.exchange : model.graph, {"remove_dead"}));
   return export_onnx(alive, opset);
+}
+
+Result<std::string> export_tflite_model(const QuantizedModel& model) {
+  QL_ASSIGN(const Graph alive, run_passes(model.exchange ? *model.exchange : model.graph, {"remove_dead"}));
+  return export_tflite(alive);
 }
 
 Result<Graph> canonical_graph(Graph graph, const PassObserver& observer) {

@@ -55,6 +55,9 @@ struct QuantizeInputs {
 /// A quantized graph and what the rules did.
 struct QuantizedModel {
   Graph graph;
+  /// Under an ODML provider: float operators between quantize and dequantize steps, of which `graph` is LiteRT's
+  /// integer form. What an export writes.
+  std::optional<Graph> exchange;
   bool has_rules = false;
   RuleList rules;
   RuleMatches matches;
@@ -76,7 +79,9 @@ Result<QuantizedModel> quantize_model(const SourceModel& model, const QuantizeIn
                                       const StageProgress& progress = nullptr);
 
 /// The bytes of an ONNX model of opset 13 or 21 (frontend/formats/onnx/export.h).
-Result<std::string> export_model(const Graph& graph, int opset);
+Result<std::string> export_model(const QuantizedModel& model, int opset);
+/// The bytes of a TFLite model (frontend/formats/tflite/export.h).
+Result<std::string> export_tflite_model(const QuantizedModel& model);
 
 /// Passes to the form that is lowered.
 Result<Graph> canonical_graph(Graph graph, const PassObserver& observer = {});

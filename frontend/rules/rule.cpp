@@ -12,8 +12,8 @@ constexpr size_t kMaxRules = 10000;
 /// Reads one entry; problems go to `problems` with the entry's place.
 class RuleReader {
  public:
-  RuleReader(const JsonDocument& document, const JsonValue& value, size_t index, Status& problems)
-      : problems_(problems), object_(document, value, "rules[" + std::to_string(index) + "]", problems) {
+  RuleReader(const JsonDocument& document, const JsonValue& value, size_t index, bool odml, Status& problems)
+      : odml_(odml), problems_(problems), object_(document, value, "rules[" + std::to_string(index) + "]", problems) {
     rule_.place = document.place(value, object_.node());
     rule_.json = &value;
   }
@@ -61,7 +61,8 @@ class RuleReader {
     rule.weight_method = method("weight_calibration_method");
     rule.activation_method = method("act_calibration_method");
     const bool has_static = object_.has("act_static_scale");
-    rule.static_activations = object_.boolean("act_static_scale").value_or(false);
+    rule.static_activations = object_.boolean("act_static_scale").value_or(odml_ && rule.activation != nullptr);
+    if (odml_) odml(rule);
     if (has_static && !object_.has("act_qtype")) {
       object_.problem("act_static_scale", "act_static_scale is set, but activations are not quantized",
                       "set act_qtype, or remove act_static_scale");
@@ -73,6 +74,26 @@ class RuleReader {
     rule.block_int = object_.boolean("block_int").value_or(false);
     if (rule.block_int) check_block_int(rule);
     rule_.qwix = std::move(rule);
+  }
+
+  /// Defaults and limits of the ODML provider.
+  void odml(QwixRule& rule) {
+    if (!object_.has("act_calibration_method")) rule.activation_method.kind = CalibrationMethod::Kind::kMinmax;
+    for (const char* key : {"weight_qtype", "act_qtype"}) {
+      const QuantFormat* given = std::string(key) == "act_qtype" ? rule.activation : rule.weight;
+      if (given != nullptr && given->type != ValueType::kI8 && !(given->type == ValueType::kI4 && given == rule.weight))
+        object_.problem(key, std::string(given->name) + " has no form in LiteRT's integer kernels",
+                        "use int8, or int4 for weights");
+    }
+    if (rule.activation != nullptr && !rule.static_activations)
+      object_.problem("act_static_scale", "a full-integer model has no scales that are computed while it runs",
+                      "remove it, or remove act_qtype for weights alone");
+    if (rule.weight_method.asymmetric())
+      object_.problem("weight_calibration_method", "weights have no zero points in LiteRT's integer kernels",
+                      "use absmax, rms or a symmetric fixed range");
+    for (const char* key : {"tile_size", "block_int"}) {
+      if (object_.has(key)) object_.problem(key, "the ODML provider has no tiles", std::string("remove ") + key);
+    }
   }
 
   /// What cannot be summed in integers to the end.
@@ -138,15 +159,45 @@ class RuleReader {
       object_.problem(key, d.message, d.remedy);
   }
 
+  const bool odml_;
   Status& problems_;
   JsonObject object_;
   Rule rule_;
 };
 
-}  // namespace
+/// "fixed,lo,hi" of a pair of numbers.
+std::optional<CalibrationMethod> fixed_range(JsonObject& object, const char* key) {
+  const JsonValue* value = object.find(key);
+  if (value == nullptr) return std::nullopt;
+  const JsonValue::Array* pair = value->array();
+  if (pair == nullptr || pair->size() != 2 || !(*pair)[0].number() || !(*pair)[1].number()) {
+    object.problem(key, "expected two numbers, [lo, hi]");
+    return std::nullopt;
+  }
+  CalibrationMethod out;
+  out.kind = CalibrationMethod::Kind::kFixed;
+  out.lo = static_cast<float>(*(*pair)[0].number());
+  out.hi = static_cast<float>(*(*pair)[1].number());
+  if (!(out.lo <= 0) || !(out.hi >= 0) || !(out.lo < out.hi))
+    object.problem(key, "is no range that contains 0", "give lo <= 0 <= hi with lo < hi");
+  return out;
+}
 
-Result<RuleList> read_rules(std::shared_ptr<const JsonDocument> document, const JsonValue& value,
-                            const std::vector<std::string>& other_types) {
+std::optional<OdmlProvider> read_provider(const JsonDocument& document, const JsonValue& value, Status& problems) {
+  JsonObject object(document, value, "provider", problems);
+  OdmlProvider out;
+  const std::string type = object.required_string("type");
+  if (type != "odml" && object.ok()) object.problem("type", "unknown provider " + in_quotes(type), "write \"odml\"");
+  out.disable_per_channel_weights = object.boolean("disable_per_channel_weights").value_or(false);
+  out.fixed_inputs = fixed_range(object, "fixed_range_for_inputs");
+  out.fixed_outputs = fixed_range(object, "fixed_range_for_outputs");
+  out.strict = object.boolean("strict").value_or(true);
+  object.finish();
+  return out;
+}
+
+Result<RuleList> read_list(std::shared_ptr<const JsonDocument> document, const JsonValue& value,
+                           const std::vector<std::string>& other_types, std::optional<OdmlProvider> odml) {
   const JsonValue::Array* entries = value.array();
   if (!entries) {
     return Status::user(document->place(value, "rules"),
@@ -156,12 +207,19 @@ Result<RuleList> read_rules(std::shared_ptr<const JsonDocument> document, const 
     return Status::user(document->place(value, "rules"), std::to_string(entries->size()) + " rules",
                         "keep to " + std::to_string(kMaxRules));
   }
-  RuleList list{document, {}};
+  RuleList list{document, {}, odml};
   Status problems;
   for (size_t i = 0; i < entries->size(); ++i)
-    list.rules.push_back(RuleReader(*document, (*entries)[i], i, problems).read(other_types));
+    list.rules.push_back(RuleReader(*document, (*entries)[i], i, odml.has_value(), problems).read(other_types));
   if (!problems.ok()) return problems;
   return list;
+}
+
+}  // namespace
+
+Result<RuleList> read_rules(std::shared_ptr<const JsonDocument> document, const JsonValue& value,
+                            const std::vector<std::string>& other_types) {
+  return read_list(std::move(document), value, other_types, std::nullopt);
 }
 
 static Result<RuleList> read_rule_document(JsonDocument parsed, const std::vector<std::string>& other_types) {
@@ -170,9 +228,13 @@ static Result<RuleList> read_rule_document(JsonDocument parsed, const std::vecto
   Status problems;
   JsonObject object(*document, document->root, "", problems);
   object.required_array("rules");
+  const JsonValue* provider = object.find("provider");
+  std::optional<OdmlProvider> odml;
+  if (provider != nullptr) odml = read_provider(*document, *provider, problems);
   object.finish();
   if (!problems.ok()) return problems;
-  return read_rules(document, *document->root.find("rules"), other_types);
+  // Under another provider, rules of other types have nothing to do.
+  return read_list(document, *document->root.find("rules"), odml ? std::vector<std::string>{} : other_types, odml);
 }
 
 Result<RuleList> read_rules_file(const std::string& path, const std::vector<std::string>& other_types) {

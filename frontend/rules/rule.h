@@ -37,9 +37,18 @@ struct Rule {
   const JsonValue* json = nullptr;  ///< in RuleList::document
 };
 
+/// The options of Qwix's ODML provider (odml.py): rules state the type of tensors, for the full-integer kernels of
+/// LiteRT. Activations are static and asymmetric unless a rule says otherwise.
+struct OdmlProvider {
+  bool disable_per_channel_weights = false;
+  std::optional<CalibrationMethod> fixed_inputs, fixed_outputs;  ///< "fixed" ranges of the model's inputs and outputs
+  bool strict = true;  ///< an op that cannot be quantized, under a rule that quantizes activations, is an error
+};
+
 struct RuleList {
   std::shared_ptr<const JsonDocument> document;  ///< keeps Rule::json alive
   std::vector<Rule> rules;                       ///< in order of precedence
+  std::optional<OdmlProvider> odml;              ///< the provider that a rule file names
 };
 
 /// Reads the list `value`, a value of `document`. Every problem of every rule is reported. Entries of `other_types` are
@@ -47,7 +56,7 @@ struct RuleList {
 Result<RuleList> read_rules(std::shared_ptr<const JsonDocument> document, const JsonValue& value,
                             const std::vector<std::string>& other_types = {"BrevitasRule"});
 
-/// A file that is a list of rules, or an object with the list as "rules".
+/// A file that is a list of rules, or an object with the list as "rules" and maybe a "provider": {"type": "odml", …}.
 Result<RuleList> read_rules_file(const std::string& path,
                                  const std::vector<std::string>& other_types = {"BrevitasRule"});
 

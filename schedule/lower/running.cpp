@@ -1,10 +1,5 @@
-<<<<<<< ours
-// cumsum and scatter: a copy of the operand, then updates of the result in a stated order. Vectors run along the elements
-// of a row, which the order leaves free.
-=======
 // cumsum and scatter: a copy of the operand, then updates of the result in a stated order. Updates that read the result
 // are scalar: Halide takes vectors loaded from it for aligned ones, which a caller's buffer need not be.
->>>>>>> theirs
 #include "frontend/ops/indexing.h"
 #include "schedule/lower/operands.h"
 #include "schedule/lower/rows.h"

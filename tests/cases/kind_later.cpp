@@ -17,8 +17,6 @@ void add(const char* kind, const char* why) { Registered(kind, std::make_unique<
 
 const bool registered = [] {
   add("qwix_qt", "quantized training is not supported");
-  add("qwix_odml_qat", "quantization-aware training is not supported");
-  add("qwix_odml_tflite", ".tflite files are not read");
   add("qwix_lora", "LoRA rules are not supported");
   add("qwix_ragged", "ragged_dot is not supported");
   add("qwix_ragged_qt", "ragged_dot is not supported");
