@@ -11,6 +11,7 @@
 #include "frontend/formats/graph_file.h"
 #include "frontend/formats/onnx/export.h"
 #include "frontend/formats/onnx/onnx.h"
+#include "frontend/formats/tflite/export.h"
 #include "frontend/ir/suggest.h"
 #include "frontend/numerics/convert.h"
 #include "frontend/rules/brevitas_sites.h"
