@@ -138,6 +138,9 @@ namespace {
 
 TfliteQuant required(TfliteNode& node, const tflite::Tensor& tensor) {
   auto quant = node.quant_of(tensor);
+  const auto* stated = tensor.quantization();
+  if (!quant && stated != nullptr && stated->details_type() != tflite::QuantizationDetails::NONE)
+    node.unsupported("quantization of " + tflite_name(tensor), "is not affine (scales by blocks, or custom)");
   if (!quant) {
     node.problem("quantization of " + tflite_name(tensor), "is missing: the tensor has no scale",
                  "convert the model again with full quantization");

@@ -447,11 +447,6 @@ void read_cast(TfliteNode& node) {
   node.result(node.cast(x, to));
 }
 
-void read_embedding_lookup(TfliteNode& node) {
-  if (node.in_type(1) != ValueType::kF32) node.unsupported("value", "is no float32");
-  node.result(node.gather(node.in(1), node.in(0), 0));
-}
-
 const TfliteOps::Add kOps({
     {"RESHAPE", read_reshape},
     {"SQUEEZE", read_squeeze},
@@ -480,7 +475,6 @@ const TfliteOps::Add kOps({
     {"ONE_HOT", read_one_hot},
     {"TOPK_V2", read_top_k},
     {"CAST", read_cast},
-    {"EMBEDDING_LOOKUP", read_embedding_lookup},
 });
 
 }  // namespace

@@ -2,6 +2,7 @@
 #include <algorithm>
 #include <cmath>
 
+#include "frontend/formats/import/integer_division.h"
 #include "frontend/formats/tflite/quantized.h"
 
 namespace qlathe {
@@ -176,10 +177,20 @@ void read_mul(TfliteNode& node) {
   node.result(tflite_apply(node, node.in(0), std::move(steps)));
 }
 
+/// Small integers as int32. There is no division of int64.
+TensorId divisible(TfliteNode& node, size_t i) {
+  const ValueType type = node.in_type(i);
+  if (type == ValueType::kI64) node.unsupported("input", "division of int64 is not supported", "use int32");
+  return is_integer(type) ? node.cast(node.in(i), ValueType::kI32) : node.in(i);
+}
+
 void read_div(TfliteNode& node) {
   const auto function = node.options<tflite::DivOptions>().fused_activation_function();
   if (computes_quantized(node)) node.unsupported("input", "division of quantized tensors is not supported");
-  node.result(plain_binary(node, "div", function));
+  if (is_float(node.in_type(0))) return node.result(plain_binary(node, "div", function));
+  check_same_types(node);
+  const TensorId a = divisible(node, 0);
+  node.result(node.cast(activated(node, import_divide(node, a, divisible(node, 1)), function), node.in_type(0)));
 }
 
 void read_squared_difference(TfliteNode& node) {
@@ -229,39 +240,21 @@ void read_pow(TfliteNode& node) {
   node.result(node.binary("pow", node.in(0), node.in(1)));
 }
 
-/// floor(a / b), and a - b * that, which has the sign of b.
-TensorId floor_division(TfliteNode& node, TensorId a, TensorId b) {
-  const ValueType type = node.type(a).type;
-  const TensorId quotient = node.binary("div", a, b);
-  if (is_float(type)) return node.unary("floor", quotient);
-  // Integers divide towards zero: one less where the remainder is not zero and the signs differ.
-  const TensorId zero = node.scalar(type, 0);
-  const TensorId remainder = node.binary("sub", a, node.binary("mul", quotient, b));
-  const TensorId inexact = node.compare("not_equal", remainder, zero);
-  const TensorId opposite =
-      node.pointwise(node.compare("less", remainder, zero), {import_step("not_equal", ValueType::kBool, {1})},
-                     {node.compare("less", b, zero)});
-  const TensorId lower = node.pointwise(inexact, {import_step("and", ValueType::kBool, {1})}, {opposite});
-  return node.select(lower, node.binary("sub", quotient, node.scalar(type, 1)), quotient);
-}
-
 void read_floor_div(TfliteNode& node) {
   check_same_types(node);
-  const ValueType type = node.in_type(0);
-  const auto wide = [&](size_t i) {
-    return is_integer(type) && info(type).bits < 32 ? node.cast(node.in(i), ValueType::kI32) : node.in(i);
-  };
-  node.result(node.cast(floor_division(node, wide(0), wide(1)), type));
+  const TensorId a = divisible(node, 0), b = divisible(node, 1);
+  if (is_float(node.type(a).type)) return node.result(node.unary("floor", node.binary("div", a, b)));
+  node.result(node.cast(import_floor_division(node, a, b).quotient, node.in_type(0)));
 }
 
+/// What is left of a has the sign of b.
 void read_floor_mod(TfliteNode& node) {
   check_same_types(node);
-  const ValueType type = node.in_type(0);
-  const auto wide = [&](size_t i) {
-    return is_integer(type) && info(type).bits < 32 ? node.cast(node.in(i), ValueType::kI32) : node.in(i);
-  };
-  const TensorId a = wide(0), b = wide(1);
-  node.result(node.cast(node.binary("sub", a, node.binary("mul", floor_division(node, a, b), b)), type));
+  const TensorId a = divisible(node, 0), b = divisible(node, 1);
+  if (is_integer(node.type(a).type))
+    return node.result(node.cast(import_floor_division(node, a, b).remainder, node.in_type(0)));
+  const TensorId whole = node.unary("floor", node.binary("div", a, b));
+  node.result(node.binary("sub", a, node.binary("mul", whole, b)));
 }
 
 struct Named {

@@ -4,6 +4,7 @@
 #include <cmath>
 
 #include "frontend/formats/import/index_ops.h"
+#include "frontend/formats/import/integer_division.h"
 #include "frontend/formats/tflite/quantized.h"
 #include "frontend/formats/tflite/windows.h"
 #include "frontend/numerics/multiplier_of.h"
@@ -170,12 +171,12 @@ void read_mean_or_sum(TfliteNode& node) {
   } else if (type == ValueType::kF32) {
     if (mean) steps.add("div", ValueType::kF32, {node.scalar(static_cast<float>(n))});
   } else if (type == ValueType::kI32) {
-    if (mean) steps.add("div", ValueType::kI32, {tflite_integers(node, {n})});
   } else {
     node.unsupported("input", std::string("is ") + name(type));
   }
   attrs->steps = steps.steps;
-  node.result(node.add("reduce", with_operands(x, steps.operands), attrs));
+  const TensorId y = node.add("reduce", with_operands(x, steps.operands), attrs);
+  node.result(mean && type == ValueType::kI32 ? import_divide(node, y, tflite_integers(node, {n})) : y);
 }
 
 void read_reduce(TfliteNode& node) {
@@ -190,6 +191,7 @@ void read_reduce(TfliteNode& node) {
                                                            : ReduceKind::kProduct;
   if (op == "REDUCE_PROD" && type != ValueType::kF32 && type != ValueType::kI32)
     node.unsupported("input", std::string("is ") + name(type) + "; float32 and int32 are supported");
+  if (type == ValueType::kI64) node.unsupported("input", "is int64, which is not reduced", "use int32");
   if (type == ValueType::kBool) x = node.cast(x, ValueType::kI32);
   node.result(node.cast(node.add("reduce", {x}, attrs), type));
 }
@@ -202,14 +204,6 @@ void read_arg(TfliteNode& node) {
   if (node.in_type(0) == ValueType::kBool) x = node.cast(x, ValueType::kI32);
   const TensorId at = import_arg_extreme(node, x, node.axis(axes[0], rank), node.op() == "ARG_MAX", false);
   node.result(node.cast(at, node.output_type()));
-}
-
-void read_cumsum(TfliteNode& node) {
-  const auto& o = node.options<tflite::CumsumOptions>();
-  const auto axes = node.constant_integers(1, "axis");
-  if (axes.size() != 1) node.problem("axis", "is not one axis");
-  const TensorId x = node.in(0);
-  node.result(import_cumulative_sum(node, x, node.axis(axes[0], node.rank(x)), o.exclusive(), o.reverse()));
 }
 
 /// x / max(sqrt(sum(x * x)), 1e-6) along the last axis.
@@ -272,7 +266,6 @@ const TfliteOps::Add kOps({
     {"REDUCE_ALL", read_reduce},
     {"ARG_MAX", read_arg},
     {"ARG_MIN", read_arg},
-    {"CUMSUM", read_cumsum},
     {"L2_NORMALIZATION", read_l2_normalization},
     {"LOCAL_RESPONSE_NORMALIZATION", read_local_response_normalization},
 });
