@@ -63,3 +63,4 @@ add_custom_target(qlathe_tflite_schema_header DEPENDS "${tflite_out}/tflite_sche
 add_library(qlathe_tflite_schema INTERFACE)
 add_dependencies(qlathe_tflite_schema qlathe_tflite_schema_header)
 target_include_directories(qlathe_tflite_schema SYSTEM INTERFACE "${tflite_out}")
+target_link_libraries(qlathe_tflite_schema INTERFACE flatbuffers::flatbuffers)

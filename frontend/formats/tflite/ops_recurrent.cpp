@@ -43,9 +43,9 @@ void read_rnn(TfliteNode& node) {
 void read_sequence_rnn(TfliteNode& node) {
   const auto& o = node.options<tflite::SequenceRNNOptions>();
   const TfliteSequence sequence = tflite_sequence(node, node.in(0), o.time_major());
-  node.result(tflite_joined(
-      node, run_rnn(node, sequence, {}, o.fused_activation_function(), o.asymmetric_quantize_inputs()),
-      o.time_major()));
+  node.result(tflite_joined(node,
+                            run_rnn(node, sequence, {}, o.fused_activation_function(), o.asymmetric_quantize_inputs()),
+                            o.time_major()));
 }
 
 /// Operands: input, forward (weights, recurrent, bias, state), backward likewise, then an auxiliary input.
@@ -56,10 +56,9 @@ void read_bidirectional_rnn(TfliteNode& node) {
   }
   const TfliteSequence sequence = tflite_sequence(node, node.in(0), o.time_major());
   const auto run = [&](const RnnSlots& at, bool backward) {
-    return tflite_joined(node,
-                         run_rnn(node, sequence, at, o.fused_activation_function(), o.asymmetric_quantize_inputs(),
-                                 backward),
-                         o.time_major());
+    return tflite_joined(
+        node, run_rnn(node, sequence, at, o.fused_activation_function(), o.asymmetric_quantize_inputs(), backward),
+        o.time_major());
   };
   const TensorId forward = run({1, 2, 3, 4}, false), backward = run({5, 6, 7, 8}, true);
   if (o.merge_outputs()) return node.result(node.concat({forward, backward}, 2));

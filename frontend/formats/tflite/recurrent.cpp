@@ -99,7 +99,9 @@ TensorId tflite_linear(TfliteNode& node, TensorId x, const RecurrentWeights& wei
 TensorId tflite_integer_linear(TfliteNode& node, TensorId x, int64_t zero_point, TensorId weights, TfliteSteps steps) {
   TensorId zero;
   if (zero_point != 0) {
-    HostTensor value(node.type(x).type, {1, 1});
+    const auto& own = info(node.type(x).type);
+    const bool fits = zero_point >= own.min && zero_point <= own.max;
+    HostTensor value(fits ? node.type(x).type : ValueType::kI16, {1, 1});
     value.set_int(0, zero_point);
     zero = node.constant(std::move(value), "zero_point");
   }
@@ -133,8 +135,8 @@ TensorId tflite_joined(TfliteNode& node, const std::vector<TensorId>& steps, boo
 TensorId tflite_state_rows(TfliteNode& node, size_t slot, int64_t batch, int64_t width) {
   const TensorId state = node.state_in(slot);
   if (element_count(node.shape(state)) != batch * width) {
-    node.problem("state", "has the shape " + to_string(node.shape(state)) + ", expected " +
-                              to_string(Shape{batch, width}));
+    node.problem("state",
+                 "has the shape " + to_string(node.shape(state)) + ", expected " + to_string(Shape{batch, width}));
   }
   return node.reshape(state, {batch, width});
 }

@@ -1,6 +1,5 @@
 #pragma once
 // What the recurrent operators share: products of rows with the weights of one or several gates, and sequences.
-#include <string>
 #include <vector>
 
 #include "frontend/formats/tflite/quantized.h"
