@@ -25,6 +25,13 @@ struct HalideFixedAlgebra {
                                         << Halide::cast<uint32_t>(std::move(n)));
   }
   static I shift_right(I a, I n) { return std::move(a) >> Halide::cast<uint32_t>(std::move(n)); }
+  static I rounding_shift_right(const I& a, const I& n) {
+    const auto u32 = [](uint32_t x) { return Halide::Internal::UIntImm::make(Halide::UInt(32), x); };
+    const Halide::Expr mask = (u32(1) << Halide::cast<uint32_t>(n)) - u32(1);
+    const Halide::Expr threshold = (mask >> u32(1)) + Halide::select(a < i32(0), u32(1), u32(0));
+    const Halide::Expr rest = Halide::reinterpret<uint32_t>(a) & mask;
+    return shift_right(a, n) + Halide::select(rest > threshold, i32(1), i32(0));
+  }
   static I leading_zeros(I a) {
     return Halide::cast<int32_t>(Halide::count_leading_zeros(Halide::reinterpret<uint32_t>(std::move(a))));
   }

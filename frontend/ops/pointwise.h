@@ -56,6 +56,11 @@ namespace qlathe {
 ///   shift_right                     v / 2^shift_right on int32, `rounding` half_up, half_away_from_zero or floor
 ///   fixed_logistic fixed_tanh       int16 -> int16: v has `integer_bits` (0 to 6) integer bits, v * 2^(integer_bits -
 ///                                   15); the result none; numerics/fixed/functions.h, 16 bits
+///   logistic_lookup tanh_lookup table[256]   int32 -> int16: the table (uint16) holds sigmoid(i / 24) * 2^16. With
+///                                   a = |v| (in 64 bits), i = a >> 9, f = a & 511 (tanh: 8, 255), t = table[i] * 512 +
+///                                   f * (table[i + 1] - table[i]) (tanh: * 256), for i >= 255 t = 0x7fff * 2^10
+///                                   (tanh: 0xffff * 2^8): logistic (v < 0 ? 2^25 - t + 511 : t + 512) >> 10, tanh
+///                                   (v < 0 ? 2^23 - t + 127 : t - 2^23 + 128) >> 8
 ///   lookup       table[256]         v is 8-bit; index v for unsigned, v + 128 for signed. The result has the table's
 ///                                   type
 ///   interpolated_lookup table[513]  int16 -> int16: with i = (v >> 7) + 256 and f = v & 127, table[i] + (((table[i +

@@ -1,7 +1,7 @@
 // The steps of integer networks as Halide expressions: requantization, shifts, fixed-point functions, tables.
 #include <cmath>
 
-#include "frontend/numerics/fixed/functions.h"
+#include "frontend/numerics/fixed/row_functions.h"
 #include "schedule/halide_fixed_algebra.h"
 #include "schedule/lower/step_forms.h"
 
@@ -24,16 +24,6 @@ Expr right(const Expr& x, const Expr& n) { return x >> cast<uint64_t>(n); }
 Expr multiplied_single(const Expr& v, const Expr& mantissa, const Expr& shift) {
   const Expr total = i64(31) - cast<int64_t>(shift);
   return right(cast<int64_t>(v) * cast<int64_t>(mantissa) + left(i64(1), total - i64(1)), total);
-}
-
-/// requantize_fixed_double: int32 to int32. Only the product has 64 bits.
-Expr multiplied_double(const Expr& v, const Expr& mantissa, const Expr& shift) {
-  const Expr up = Halide::max(shift, A::i32(0)), down = Halide::max(A::i32(0) - shift, A::i32(0));
-  const Expr high = A::multiply_high(A::shift_left(v, up), mantissa);
-  const Expr mask = (cast<uint32_t>(1) << cast<uint32_t>(down)) - cast<uint32_t>(1);
-  const Expr threshold = (mask >> cast<uint32_t>(1)) + select(high < A::i32(0), cast<uint32_t>(1), cast<uint32_t>(0));
-  const Expr rest = reinterpret<uint32_t>(high) & mask;
-  return A::shift_right(high, down) + select(rest > threshold, A::i32(1), A::i32(0));
 }
 
 Expr multiplied_int16(const Expr& v, const Expr& mantissa, const Expr& shift) {
@@ -99,7 +89,7 @@ FlightValue requantize(const StepContext& c) {
   } else if (c.step.mode == RequantizeMode::kFixedSingle) {
     result = {multiplied_single(c.v.expr, mantissa, shift), ValueType::kI64};
   } else {
-    result = {multiplied_double(c.v.expr, mantissa, shift), ValueType::kI32};
+    result = {fixed::multiplied<A>(c.v.expr, mantissa, shift), ValueType::kI32};
   }
   return finished(c, result);
 }
@@ -125,7 +115,7 @@ FlightValue with_requantized(const StepContext& c, Op op) {
   if (c.step.mode == RequantizeMode::kFixedSingle)
     y = wrapped_to_32(multiplied_single(b, mantissa, shift));
   else
-    y = multiplied_double(b, mantissa, shift);
+    y = fixed::multiplied<A>(b, mantissa, shift);
   if (c.step.swapped) std::swap(x, y);
   return {wrapping(x, y, op), ValueType::kI32};
 }
@@ -181,6 +171,29 @@ FlightValue interpolated_lookup(const StepContext& c) {
   return {cast<int16_t>(cast<int32_t>(base) + delta), ValueType::kI16, 32768};
 }
 
+/// The table between entry |v| >> bits and the next, times 2^bits; `beyond` from the last entry on.
+Expr between_entries(const StepContext& c, int bits, int32_t beyond) {
+  // |v| in 31 bits: the lowest number is as far beyond the table as its neighbour.
+  const Expr v = Halide::max(c.v.expr, A::i32(-INT32_MAX)), a = select(v < A::i32(0), A::i32(0) - v, v);
+  const Expr far = a >= A::i32(255 << bits);
+  const Expr i = Halide::min(a >> bits, 254);
+  const Expr base = cast<int32_t>(c.source.table(c.step.operands[0], i).expr);
+  const Expr next = cast<int32_t>(c.source.table(c.step.operands[0], i + 1).expr);
+  return select(far, A::i32(beyond), (base << bits) + (a & ((1 << bits) - 1)) * (next - base));
+}
+
+FlightValue logistic_lookup(const StepContext& c) {
+  const Expr t = between_entries(c, 9, 0x7fff << 10);
+  const Expr y = select(c.v.expr < A::i32(0), A::i32((1 << 25) + 511) - t, t + A::i32(512)) >> 10;
+  return {cast<int16_t>(y), ValueType::kI16, 32768};
+}
+
+FlightValue tanh_lookup(const StepContext& c) {
+  const Expr t = between_entries(c, 8, 0xffff << 8);
+  const Expr y = select(c.v.expr < A::i32(0), A::i32((1 << 23) + 127) - t, t - A::i32((1 << 23) - 128)) >> 8;
+  return {cast<int16_t>(y), ValueType::kI16, 32768};
+}
+
 }  // namespace
 
 const std::map<std::string, StepForm>& fixed_point_step_forms() {
@@ -193,6 +206,8 @@ const std::map<std::string, StepForm>& fixed_point_step_forms() {
       {"fixed_logistic", fixed_function<fixed::logistic<A, 16>>},
       {"fixed_tanh", fixed_function<fixed::tanh<A, 16>>},
       {"lookup", lookup},
+      {"logistic_lookup", logistic_lookup},
+      {"tanh_lookup", tanh_lookup},
       {"interpolated_lookup", interpolated_lookup},
   };
   return forms;

@@ -1,16 +1,12 @@
 // softmax and layer_norm: one kernel, a row at a time. The statistics of a row and, for softmax, its exponentials are
 // computed inside the row loop; rows are the elements of the last axes, flattened.
-#include <algorithm>
 #include <limits>
 #include <string>
 
 #include "frontend/numerics/elementary.h"
 #include "frontend/ops/reduction.h"
 #include "schedule/halide_algebra.h"
-#include "schedule/lower/iteration.h"
-#include "schedule/lower/operands.h"
-#include "schedule/lower/row_stages.h"
-#include "schedule/lower/rows.h"
+#include "schedule/lower/row_kernel.h"
 
 namespace qlathe {
 namespace {
@@ -18,84 +14,6 @@ namespace {
 using Halide::Expr;
 using A = HalideAlgebra;
 namespace el = elementary;
-
-/// A kernel whose result has the operand's shape, seen as [rows, n].
-class RowKernel {
- public:
-  RowKernel(const LoweringContext& context, int64_t n, const std::vector<PointwiseStep>& steps, std::string name)
-      : context_(context),
-        steps_(steps),
-        name_(std::move(name)),
-        n_(n),
-        rows_(element_count(context.out().shape()) / n),
-        bindings_(context),
-        x_(bindings_.tensor(context.node.inputs[0], "x", {rows_, n_})),
-        stages(context.target, {row_}) {}
-
-  /// Element i of the row in flight as float32.
-  Expr x(const Expr& i) const { return to_float(load_value(context_.in(0).type.type, x_(i, row_))).expr; }
-  /// Element i of a float operand of n elements.
-  std::function<Expr(Expr)> along_row(size_t input, const std::string& name) {
-    const ValueType type = context_.in(input).type.type;
-    const Halide::ImageParam param = bindings_.tensor(context_.node.inputs[input], name, {n_});
-    key_ += std::string(";") + name + ":" + qlathe::name(type);
-    return [param, type](Expr i) { return to_float(load_value(type, param(i))).expr; };
-  }
-  Expr index() const { return i_; }
-
-  /// The kernel that computes `value` at index() and then the steps.
-  Result<NodeLowering> finish(const Expr& value, const std::string& what) {
-    const Shape& shape = context_.out().shape();
-    const StepBindings operands(context_, bindings_, steps_, shape);
-    // Coordinates of the result: the leading axes from the row, the others from the index along it.
-    size_t leading = 0;
-    for (int64_t left = rows_; left > 1; leading++)
-      left /= shape[leading];
-    std::vector<Expr> coordinates = split_index(row_, {shape.begin(), shape.begin() + static_cast<long>(leading)});
-    for (const Expr& e : split_index(i_, {shape.begin() + static_cast<long>(leading), shape.end()}))
-      coordinates.push_back(e);
-    QL_ASSIGN(const FlightValue result, apply_steps({value, ValueType::kF32}, steps_, operands.at(coordinates)));
-    Halide::Func out("out");
-    out(i_, row_) = store_value(result);
-    const int lanes = vector_lanes(context_.target.vectorize ? context_.target.lanes(32) : 1, n_);
-    if (lanes > 1) {
-      out.vectorize(i_, lanes, n_ % lanes == 0 ? Halide::TailStrategy::RoundUp : Halide::TailStrategy::ShiftInwards);
-    }
-    stages.compute_at(out, row_);
-
-    auto pipeline = std::make_shared<KernelPipeline>();
-    pipeline->name = name_;
-    pipeline->inputs = bindings_.inputs();
-    pipeline->outputs = {{out, dense_dims({static_cast<int32_t>(n_), static_cast<int32_t>(rows_)}),
-                          storage_bytes(context_.out().type.type)}};
-    pipeline->row_loop = row_.name();
-    pipeline->row_extent = static_cast<int32_t>(rows_);
-    LoweredCall call;
-    call.operands = bindings_.operands();
-    call.operands.push_back(KernelOperand::of(context_.node.outputs[0]));
-    call.min_rows_per_task = static_cast<int32_t>(std::max<int64_t>(1, kElementsPerTask / 4 / n_));
-    call.key = what + "|" + context_.target.name + "|" + name(context_.in(0).type.type) + "[" + to_string(shape) +
-               "]->" + name(context_.out().type.type) + key_ + operands.key() + "|" + steps_key(steps_);
-    call.description = name_ + " " + std::to_string(rows_) + " rows of " + std::to_string(n_) + " " +
-                       name(context_.in(0).type.type) + " -> " + name(context_.out().type.type);
-    call.pipeline = std::move(pipeline);
-    NodeLowering lowering;
-    lowering.calls.push_back(std::move(call));
-    return lowering;
-  }
-
- private:
-  const LoweringContext& context_;
-  const std::vector<PointwiseStep>& steps_;
-  std::string name_, key_;
-  int64_t n_, rows_;
-  KernelBindings bindings_;
-  Halide::ImageParam x_;
-  Halide::Var i_{"i"}, row_{"row"};
-
- public:
-  RowStages stages;
-};
 
 Result<NodeLowering> lower_softmax(const LoweringContext& context) {
   const auto& attrs = context.node.as<SoftmaxAttrs>();
@@ -114,8 +32,8 @@ Result<NodeLowering> lower_softmax(const LoweringContext& context) {
   const Expr factor = kernel.stages.once("factor", attrs.log ? el::log<A>(s) : A::f32(1) / s);
   const Expr i = kernel.index();
   const Expr y = attrs.log ? (kernel.x(i) - m) - factor : e(i) * factor;
-  return kernel.finish(y, std::string("softmax") + (attrs.log ? "_log" : "") +
-                              enum_names(SumOrder{})[static_cast<size_t>(attrs.sum_order)]);
+  return kernel.finish({y, ValueType::kF32}, std::string("softmax") + (attrs.log ? "_log" : "") +
+                                                 enum_names(SumOrder{})[static_cast<size_t>(attrs.sum_order)]);
 }
 
 Result<NodeLowering> lower_layer_norm(const LoweringContext& context) {
@@ -151,9 +69,9 @@ Result<NodeLowering> lower_layer_norm(const LoweringContext& context) {
     y = y + b(i);
   char epsilon[40];
   std::snprintf(epsilon, sizeof epsilon, "%a", attrs.epsilon);
-  return kernel.finish(y, std::string(attrs.rms ? "rms_norm" : "layer_norm") +
-                              enum_names(SumOrder{})[static_cast<size_t>(attrs.sum_order)] + epsilon + "/" +
-                              std::to_string(n));
+  return kernel.finish({y, ValueType::kF32}, std::string(attrs.rms ? "rms_norm" : "layer_norm") +
+                                                 enum_names(SumOrder{})[static_cast<size_t>(attrs.sum_order)] +
+                                                 epsilon + "/" + std::to_string(n));
 }
 
 const LoweringRegistry::Add add_softmax("softmax", lower_softmax);

@@ -137,6 +137,11 @@ std::optional<PointwiseStep> random_step(Random& random, V type, const Shape& re
     if (random.chance(0.6)) s.operands.push_back(operand(zero_point, random.chance(0.5)));
     return s;
   }
+  if (type == V::kI32 && random.chance(0.2)) {
+    operands.push_back({wild ? wild_tensor(random, V::kU16, {256}) : tame_tensor(random, V::kU16, {256}), true});
+    return step(random.pick<std::string>({"logistic_lookup", "tanh_lookup"}),
+                {static_cast<int64_t>(operands.size()) - 1}, V::kI16);
+  }
   if (type == V::kI16 && random.chance(0.6)) {
     PointwiseStep s = step(random.pick<std::string>({"fixed_logistic", "fixed_tanh", "interpolated_lookup"}), {}, type);
     if (s.op == "interpolated_lookup") {

@@ -14,6 +14,7 @@
 ///   I A::shift_left(I a, int n)       wraps
 ///   I A::shift_left(I a, I n)         wraps; 0 <= n < 32
 ///   I A::shift_right(I a, I n)        arithmetic; 0 <= n < 32
+///   I A::rounding_shift_right(I a, I n)   a / 2^n, half away from zero: rounding_divide_by_power; 0 <= n < 32
 ///   I A::leading_zeros(I a)           of the 32 bits; 32 for 0
 
 #include <bit>
@@ -31,6 +32,7 @@ struct ScalarAlgebra {
   static I multiply_high(I a, I b) { return doubling_high_multiply(a, b); }
   static I shift_left(I a, I n) { return static_cast<I>(static_cast<uint32_t>(a) << n); }
   static I shift_right(I a, I n) { return a >> n; }
+  static I rounding_shift_right(I a, I n) { return rounding_divide_by_power(a, n); }
   static I leading_zeros(I a) { return std::countl_zero(static_cast<uint32_t>(a)); }
 };
 

@@ -39,6 +39,7 @@ std::string check_with_requantized(const StepTypes& types) {
   if (std::string wrong = check_centered(types, 3); !wrong.empty()) return wrong;
   if (types.operands[1] != ValueType::kI32)
     return "takes int32 multipliers, not " + std::string(name(types.operands[1]));
+  if (types.step.mode == RequantizeMode::kFloat64) return "has no mode float64";
   if (!is_integer(types.operands[2])) return "takes integer shifts, not " + std::string(name(types.operands[2]));
   return check_between("shift_left", types.step.shift_left, 0, 30);
 }
@@ -106,6 +107,30 @@ Value interpolated_lookup(const StepArgs& args, Value v, const Value*) {
   return {.i = static_cast<int16_t>(base + ((slope * fraction + 64) >> 7))};
 }
 
+std::string check_sigmoid_lookup(const StepTypes& types) {
+  if (types.value != ValueType::kI32) return "takes int32, not " + std::string(name(types.value));
+  if (types.step.type != ValueType::kI16) return "gives int16, not " + std::string(name(types.step.type));
+  return types.operands[0] == ValueType::kU16 ? ""
+                                              : "takes a uint16 table, not " + std::string(name(types.operands[0]));
+}
+
+/// Entry |v| >> bits and what lies between it and the next, times 2^bits.
+int64_t between_entries(const HostTensor& table, int64_t v, int bits, int64_t beyond) {
+  const int64_t a = v < 0 ? -v : v, i = a >> bits;
+  if (i >= 255) return beyond;
+  return (table.int_at(i) << bits) + (a & ((1 << bits) - 1)) * (table.int_at(i + 1) - table.int_at(i));
+}
+
+Value logistic_lookup(const StepArgs& args, Value v, const Value*) {
+  const int64_t t = between_entries(*args.table, v.i, 9, 0x7fff << 10);
+  return {.i = static_cast<int16_t>((v.i < 0 ? (1 << 25) - t + 511 : t + 512) >> 10)};
+}
+
+Value tanh_lookup(const StepArgs& args, Value v, const Value*) {
+  const int64_t t = between_entries(*args.table, v.i, 8, 0xffff << 8);
+  return {.i = static_cast<int16_t>((v.i < 0 ? (1 << 23) - t + 127 : t - (1 << 23) + 128) >> 8)};
+}
+
 const StepRegistry::Add kSteps{std::vector<StepDef>{
     {"add_requantized", 3, 4, 0, check_with_requantized, with_requantized<plus>},
     {"sub_requantized", 3, 4, 0, check_with_requantized, with_requantized<minus>},
@@ -113,6 +138,8 @@ const StepRegistry::Add kSteps{std::vector<StepDef>{
     {"shift_right", 0, 0, 0, check_shift_right, shift_right},
     {"fixed_logistic", 0, 0, 0, check_fixed, fixed_function<fixed::logistic<A, 16>>},
     {"fixed_tanh", 0, 0, 0, check_fixed, fixed_function<fixed::tanh<A, 16>>},
+    {"logistic_lookup", 1, 1, 256, check_sigmoid_lookup, logistic_lookup},
+    {"tanh_lookup", 1, 1, 256, check_sigmoid_lookup, tanh_lookup},
     {"interpolated_lookup", 1, 1, 513, check_interpolated, interpolated_lookup},
 }};
 
