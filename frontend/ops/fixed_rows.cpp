@@ -18,14 +18,15 @@ Status check_rows(const InferContext& ctx, bool wide) {
     return ctx.error("x", "has shape " + to_string(x.shape) + ", needs a last axis with elements");
   }
   if (is_byte(x.type) || (wide && x.type == ValueType::kI16)) return {};
-  return ctx.error("x", "is " + std::string(name(x.type)) + ", expected int8" + (wide ? ", uint8 or int16" : " or uint8"));
+  return ctx.error("x",
+                   "is " + std::string(name(x.type)) + ", expected int8" + (wide ? ", uint8 or int16" : " or uint8"));
 }
 
 Status check_table(const InferContext& ctx, size_t input, const char* what, ValueType type, int64_t size) {
   const TensorType& t = ctx.in(input);
   if (t.type == type && t.shape == Shape{size}) return {};
-  return ctx.error(what, std::string("is ") + name(t.type) + " " + to_string(t.shape) + ", expected " + name(type) + " " +
-                             std::to_string(size));
+  return ctx.error(what, std::string("is ") + name(t.type) + " " + to_string(t.shape) + ", expected " + name(type) +
+                             " " + std::to_string(size));
 }
 
 Status check_range(const InferContext& ctx, const char* field, int64_t value, int64_t lo, int64_t hi) {
@@ -37,14 +38,14 @@ Result<std::vector<TensorType>> infer_softmax(const InferContext& ctx) {
   const auto& attrs = ctx.node.as<SoftmaxFixedAttrs>();
   QL_RETURN_IF_ERROR(check_rows(ctx, true));
   const bool wide = ctx.in(0).type == ValueType::kI16;
-  QL_RETURN_IF_ERROR(
-      check_table(ctx, 1, "exps", wide ? ValueType::kI16 : ValueType::kI32, wide ? 513 : 256));
+  QL_RETURN_IF_ERROR(check_table(ctx, 1, "exps", wide ? ValueType::kI16 : ValueType::kI32, wide ? 513 : 256));
   if (wide != ctx.has(2)) return ctx.error("reciprocals", wide ? "is missing for int16" : "is there for 8 bits");
   if (wide) QL_RETURN_IF_ERROR(check_table(ctx, 2, "reciprocals", ValueType::kI16, 513));
   QL_RETURN_IF_ERROR(check_range(ctx, "multiplier", attrs.multiplier, 0, INT32_MAX));
   QL_RETURN_IF_ERROR(check_range(ctx, "shift", attrs.shift, -31, 30));
   if (attrs.type != ValueType::kI16 && (wide || !is_byte(attrs.type))) {
-    return ctx.error("type", std::string("is ") + name(attrs.type) + ", expected int16" + (wide ? "" : ", int8 or uint8"));
+    return ctx.error("type",
+                     std::string("is ") + name(attrs.type) + ", expected int16" + (wide ? "" : ", int8 or uint8"));
   }
   return std::vector<TensorType>{{attrs.type, ctx.in(0).shape}};
 }
@@ -63,7 +64,8 @@ Result<std::vector<TensorType>> infer_log_softmax(const InferContext& ctx) {
 Result<std::vector<TensorType>> infer_l2(const InferContext& ctx) {
   QL_RETURN_IF_ERROR(check_rows(ctx, false));
   const ValueTypeInfo& type = info(ctx.in(0).type);
-  QL_RETURN_IF_ERROR(check_range(ctx, "zero_point", ctx.node.as<L2NormalizeFixedAttrs>().zero_point, type.min, type.max));
+  QL_RETURN_IF_ERROR(
+      check_range(ctx, "zero_point", ctx.node.as<L2NormalizeFixedAttrs>().zero_point, type.min, type.max));
   return std::vector<TensorType>{ctx.in(0)};
 }
 
@@ -90,9 +92,7 @@ int32_t sum(int64_t begin, int64_t n, Term&& term) {
   return static_cast<int32_t>(total);
 }
 
-int64_t saturated(int64_t value, ValueType type) {
-  return std::clamp<int64_t>(value, info(type).min, info(type).max);
-}
+int64_t saturated(int64_t value, ValueType type) { return std::clamp<int64_t>(value, info(type).min, info(type).max); }
 
 int32_t interpolated(const HostTensor& table, int32_t x) {
   const int64_t i = (x >> 7) + 256, base = table.int_at(i);
@@ -163,7 +163,8 @@ void evaluate_log_softmax(const EvalContext& ctx) {
     const int64_t first = std::max<int64_t>(attrs.diff_min - 1, back);
     for (int64_t i = begin; i < begin + n; i++) {
       const int64_t d = row.diff(i);
-      const auto difference = static_cast<int32_t>(static_cast<uint32_t>(diffs.int_at(d + 255)) - static_cast<uint32_t>(log));
+      const auto difference =
+          static_cast<int32_t>(static_cast<uint32_t>(diffs.int_at(d + 255)) - static_cast<uint32_t>(log));
       y.set_int(i, d > first ? saturated(rounding_divide_by_power(difference, 22) + type.max, y.type()) : type.min);
     }
   });
@@ -179,8 +180,9 @@ void evaluate_l2(const EvalContext& ctx) {
     const int32_t s = std::max(0, sum(begin, n, [&](int64_t i) { return centered(i) * centered(i); }));
     const fixed::InverseRoot<A> root = fixed::inverse_root<A>(s);
     for (int64_t i = begin; i < begin + n; i++) {
-      const int64_t value = is_signed ? fixed::multiplied<A>(centered(i), root.mantissa, root.shift + 7)
-                                      : fixed::multiplied<A>(centered(i) * 128, root.mantissa, root.shift) + int64_t{128};
+      const int64_t value = is_signed
+                                ? fixed::multiplied<A>(centered(i), root.mantissa, root.shift + 7)
+                                : fixed::multiplied<A>(centered(i) * 128, root.mantissa, root.shift) + int64_t{128};
       y.set_int(i, saturated(value, y.type()));
     }
   });

@@ -28,8 +28,8 @@ struct SoftmaxFixedAttrs : Attrs<SoftmaxFixedAttrs> {
   }
 };
 
-/// log_softmax_fixed(x, exps, diffs), x int8 or uint8, exps and diffs int32[256]; the result has x's type. m = max(x), d
-/// = x - m, s as in softmax_fixed, at least 2^19; l = log_of_at_least_one(s) from 12 to 5 integer bits; f =
+/// log_softmax_fixed(x, exps, diffs), x int8 or uint8, exps and diffs int32[256]; the result has x's type. m = max(x),
+/// d = x - m, s as in softmax_fixed, at least 2^19; l = log_of_at_least_one(s) from 12 to 5 integer bits; f =
 /// max(diff_min - 1, multiplied(l - 2^31, multiplier, shift)); y = d > f ? (diffs[d + 255] - l) / 2^22 half away from
 /// zero, plus the type's largest number, saturated : the type's lowest.
 struct LogSoftmaxFixedAttrs : Attrs<LogSoftmaxFixedAttrs> {

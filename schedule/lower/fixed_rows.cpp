@@ -120,7 +120,8 @@ Result<NodeLowering> lower_log_softmax(const LoweringContext& context) {
   const Expr s =
       at_least(row.sum([&](const Expr& i) { return divided(exps(row.kernel.integer(i) - m + 255), 12); }), 1 << 19);
   const Expr log = row.kernel.stages.once("log", fixed::log_of_at_least_one<A, 5, 12>(s));
-  const Expr back = fixed::multiplied<A>(log + A::i32(INT32_MIN), A::i32(static_cast<int32_t>(attrs.multiplier)),
+  // log >= 0, so the bit is the sum l - 2^31; as a sum Halide would fold it to a difference that overflows.
+  const Expr back = fixed::multiplied<A>(log | A::i32(INT32_MIN), A::i32(static_cast<int32_t>(attrs.multiplier)),
                                          A::i32(static_cast<int32_t>(attrs.shift)));
   const Expr first = row.kernel.stages.once("first", at_least(back, static_cast<int32_t>(attrs.diff_min) - 1));
   const Expr d = row.kernel.integer(row.kernel.index()) - m;

@@ -35,15 +35,17 @@ TEST_P(LoweringOn, FixedRowsEqualTheReference) {
     wide.type = V::kI16;
     wide.multiplier = tables.multiplier.mantissa;
     wide.shift = tables.multiplier.shift;
-    cases.push_back(node_case(label("softmax_fixed 16"), "softmax_fixed", share(wide),
-                              {{random_tensor(random, V::kI16, shape)}, {tables.exps, true}, {tables.reciprocals, true}}));
+    cases.push_back(
+        node_case(label("softmax_fixed 16"), "softmax_fixed", share(wide),
+                  {{random_tensor(random, V::kI16, shape)}, {tables.exps, true}, {tables.reciprocals, true}}));
   }
   // Tables of any numbers: sums wrap, and what comes of them is defined.
   for (const V type : {V::kI8, V::kU8}) {
     const HostTensor x = wild_tensor(random, type, {3, 40});
     const HostTensor any = wild_tensor(random, V::kI32, {256}), other = wild_tensor(random, V::kI32, {256});
     cases.push_back(node_case("any table", "softmax_fixed", share(SoftmaxFixedAttrs{}), {{x}, {any}}));
-    cases.push_back(node_case("any log table", "log_softmax_fixed", share(LogSoftmaxFixedAttrs{}), {{x}, {any}, {other}}));
+    cases.push_back(
+        node_case("any log table", "log_softmax_fixed", share(LogSoftmaxFixedAttrs{}), {{x}, {any}, {other}}));
   }
   expect_reference(cases, GetParam());
 }

@@ -73,7 +73,8 @@ TEST(LitertTables, NumbersWithoutARootOrLogarithmHaveAnEntry) {
 
 TEST(LitertTables, RefuseWhatLitertRefuses) {
   LitertUnary u{"HARD_SWISH", ValueType::kI8, 1.0f, 0, 0.001f, 0};
-  EXPECT_EQ(litert_table(u).status().text().find("HARD_SWISH has an operand's scale"), litert_table(u).status().text().find("HARD_SWISH"));
+  EXPECT_EQ(litert_table(u).status().text().find("HARD_SWISH has an operand's scale"),
+            litert_table(u).status().text().find("HARD_SWISH"));
   EXPECT_FALSE(litert_table(u).ok());
   u = {"COS", ValueType::kI8, 1.0f, 0, 1.0f, 0};
   EXPECT_NE(litert_table(u).status().text().find("COS of int8 has no table"), std::string::npos);

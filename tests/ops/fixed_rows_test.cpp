@@ -55,7 +55,8 @@ TEST(FixedRows, SoftmaxOfBytesEqualsTheReferenceKernels) {
       SoftmaxFixedAttrs attrs;
       attrs.type = set.y.type();
       const LitertSoftmax8 tables = litert_softmax_8(set.scale, set.beta);
-      EXPECT_TRUE(same_bits(run_op("softmax_fixed", share(attrs), {set.x, tables.exps}), set.y)) << key << " " << set.scale;
+      EXPECT_TRUE(same_bits(run_op("softmax_fixed", share(attrs), {set.x, tables.exps}), set.y))
+          << key << " " << set.scale;
     }
   }
 }
@@ -91,7 +92,8 @@ TEST(FixedRows, L2NormalizationEqualsTheReferenceKernels) {
     for (const RowSet& set : row_sets("L2_NORMALIZATION." + key)) {
       L2NormalizeFixedAttrs attrs;
       attrs.zero_point = set.zero_point;
-      EXPECT_TRUE(same_bits(run_op("l2_normalize_fixed", share(attrs), {set.x}), set.y)) << key << " " << set.zero_point;
+      EXPECT_TRUE(same_bits(run_op("l2_normalize_fixed", share(attrs), {set.x}), set.y))
+          << key << " " << set.zero_point;
     }
   }
 }
@@ -149,7 +151,8 @@ TEST(FixedRows, RefuseWhatTheyDoNotTake) {
   const HostTensor x = i8({1, 2}, {0, 0}), exps = i32({256}, std::vector<int32_t>(256));
   const HostTensor wide(V::kI16, {2}), table(V::kI16, {513});
   SoftmaxFixedAttrs attrs;
-  EXPECT_THAT(error_of("softmax_fixed", share(attrs), {i32({2}, {0, 0}), exps}), HasSubstr("expected int8, uint8 or int16"));
+  EXPECT_THAT(error_of("softmax_fixed", share(attrs), {i32({2}, {0, 0}), exps}),
+              HasSubstr("expected int8, uint8 or int16"));
   EXPECT_THAT(error_of("softmax_fixed", share(attrs), {x, table}), HasSubstr("expected int32 256"));
   EXPECT_THAT(error_of("softmax_fixed", share(attrs), {wide, table}), HasSubstr("is missing for int16"));
   EXPECT_THAT(error_of("softmax_fixed", share(attrs), {wide, table, table}), HasSubstr("expected int16"));

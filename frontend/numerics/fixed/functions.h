@@ -102,7 +102,9 @@ typename A::I twice_reciprocal_of_one_plus(typename A::I a) {
 /// 1 / (1 + a) for a in [0, 1); neither has integer bits.
 template <class A, int kBits>
 typename A::I one_over_one_plus(typename A::I a) {
-  return scaled_up<A, kBits>(twice_reciprocal_of_one_plus<A, kBits>(a), 1);
+  // Never negative: scaled_up without its lower limit, from which a compiler would subtract the constants above.
+  const typename A::I x = twice_reciprocal_of_one_plus<A, kBits>(a);
+  return A::select(x > A::i32((1 << (kBits - 2)) - 1), A::i32(kMax<kBits>), A::shift_left(x, 1));
 }
 
 /// The logistic function of a number with m integer bits; the result has none.

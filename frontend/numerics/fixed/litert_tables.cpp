@@ -78,7 +78,7 @@ HostTensor interpolation_table(T in_scale, int32_t in_zero_point, T out_scale, i
                                const std::function<T(T)>& function) {
   const auto in = [&](int32_t q) { return in_scale * static_cast<T>(q - in_zero_point); };
   const auto out = [&](int32_t q) { return out_scale * static_cast<T>(q - out_zero_point); };
-  const T least = in(INT16_MIN), step = (in(INT16_MAX) - least) / 512, half_step = step / 2;
+  const T least = in(INT16_MIN), step = (in(INT16_MAX)-least) / 512, half_step = step / 2;
   const T inverse = static_cast<T>(65536) / (out(INT16_MAX) - out(INT16_MIN));
   const auto stored = [](T x) {
     // The order of comparisons passes NaN, which converts to the lowest int32 and so to 0.
@@ -125,7 +125,7 @@ Result<HostTensor> Table::hard_swish() const {
   const QuantizedMultiplier gate = quantize_multiplier(fine_scale / (3.0f / 32768.0f));
   if (out.shift > 0) {
     return Status::user({"", "", "scale"}, "HARD_SWISH has an operand's scale of more than 128 of the result's",
-                              "LiteRT refuses such a model too");
+                        "LiteRT refuses such a model too");
   }
   return centered([&](int32_t x) {
     const int32_t fine = x * 128;
@@ -161,8 +161,7 @@ HostTensor Table::clipped(float from, float to) const {
 
 HostTensor Table::absolute() const {
   const QuantizedMultiplier m = quantize_multiplier(ratio());
-  return centered(
-      [&](int32_t x) { return u_.in_scale == u_.out_scale ? std::abs(x) : multiplied(std::abs(x), m); });
+  return centered([&](int32_t x) { return u_.in_scale == u_.out_scale ? std::abs(x) : multiplied(std::abs(x), m); });
 }
 
 HostTensor Table::root() const {
@@ -195,7 +194,8 @@ Result<HostTensor> table_of(const LitertUnary& u, const Table& table) {
   };
   const auto function = functions.find(u.op);
   if (u.type == ValueType::kI16) {
-    if (u.op == "EXP" || u.op == "LOG" || u.op == "RSQRT" || u.op == "GELU") return table.interpolated(function->second);
+    if (u.op == "EXP" || u.op == "LOG" || u.op == "RSQRT" || u.op == "GELU")
+      return table.interpolated(function->second);
   } else if (u.op == "RSQRT") {
     return table.inverse_root();
   } else if (function != functions.end()) {
@@ -275,8 +275,8 @@ LitertSoftmax8 litert_softmax_8(float in_scale, float beta) {
   constexpr int kIntegerBits = 5;
   const double real = std::min(static_cast<double>(beta) * static_cast<double>(in_scale) * (1 << (31 - kIntegerBits)),
                                static_cast<double>(INT32_MAX));
-  const QuantizedMultiplier m = real < 0x1p30 ? quantize_multiplier(real)
-                                              : QuantizedMultiplier{quantize_multiplier(real / 2).mantissa, 31};
+  const QuantizedMultiplier m =
+      real < 0x1p30 ? quantize_multiplier(real) : QuantizedMultiplier{quantize_multiplier(real / 2).mantissa, 31};
   LitertSoftmax8 out{HostTensor(ValueType::kI32, {256}), HostTensor(ValueType::kI32, {256}), 0, {}};
   const double radius = 31.0 * (1 << (31 - kIntegerBits)) / static_cast<double>(int64_t{1} << std::max(m.shift, 0));
   out.diff_min = -static_cast<int32_t>(std::floor(radius));
@@ -294,10 +294,10 @@ LitertSoftmax8 litert_softmax_8(float in_scale, float beta) {
 LitertSoftmax16 litert_softmax_16(float in_scale, float beta) {
   constexpr double kRange = 65535;
   LitertSoftmax16 out;
-  out.exps = interpolation_table<double>(10.0 / kRange, INT16_MAX, 2.0 / kRange, 0,
-                                         [](double x) { return std::exp(x); });
-  out.reciprocals = interpolation_table<double>(1.0 / kRange, INT16_MIN, 2.0 / kRange, 0,
-                                                [](double x) { return 1.0 / (1.0 + x); });
+  out.exps =
+      interpolation_table<double>(10.0 / kRange, INT16_MAX, 2.0 / kRange, 0, [](double x) { return std::exp(x); });
+  out.reciprocals =
+      interpolation_table<double>(1.0 / kRange, INT16_MIN, 2.0 / kRange, 0, [](double x) { return 1.0 / (1.0 + x); });
   out.multiplier = quantize_multiplier(static_cast<double>(in_scale * beta) / (10.0 / kRange));
   return out;
 }

@@ -2,9 +2,9 @@
 
 /// The tables that LiteRT's reference kernels look up, or that have their integers: unary operators between quantized
 /// tensors. Every entry follows the kernel's own arithmetic (activations.cc, elementwise.cc, exp.cc, common.h,
-/// hard_swish.h and leaky_relu.h under tflite/kernels); where it calls a float function of the C library, that is here the
-/// double one rounded to float. Where the C++ conversion of a float to int32 is undefined, it is what x86 gives: the
-/// lowest number.
+/// hard_swish.h and leaky_relu.h under tflite/kernels); where it calls a float function of the C library, that is here
+/// the double one rounded to float. Where the C++ conversion of a float to int32 is undefined, it is what x86 gives:
+/// the lowest number.
 
 #include <string>
 
@@ -14,7 +14,7 @@
 namespace qlathe {
 
 struct LitertUnary {
-  std::string op;  ///< the operator's name in the TFLite schema: "LOGISTIC"
+  std::string op;                   ///< the operator's name in the TFLite schema: "LOGISTIC"
   ValueType type = ValueType::kI8;  ///< of operand and result
   float in_scale = 1;
   int32_t in_zero_point = 0;

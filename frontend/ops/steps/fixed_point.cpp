@@ -110,7 +110,8 @@ Value interpolated_lookup(const StepArgs& args, Value v, const Value*) {
 std::string check_sigmoid_lookup(const StepTypes& types) {
   if (types.value != ValueType::kI32) return "takes int32, not " + std::string(name(types.value));
   if (types.step.type != ValueType::kI16) return "gives int16, not " + std::string(name(types.step.type));
-  return types.operands[0] == ValueType::kU16 ? "" : "takes a uint16 table, not " + std::string(name(types.operands[0]));
+  return types.operands[0] == ValueType::kU16 ? ""
+                                              : "takes a uint16 table, not " + std::string(name(types.operands[0]));
 }
 
 /// Entry |v| >> bits and what lies between it and the next, times 2^bits.
