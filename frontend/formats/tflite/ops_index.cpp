@@ -55,15 +55,16 @@ void read_scatter_nd(TfliteNode& node) {
   const Shape& at = indices.shape();
   const int64_t depth = at.empty() ? 0 : at.back();
   if (depth < 1 || depth > static_cast<int64_t>(to.size())) node.problem("indices", "do not fit the shape");
-  for (int64_t d : to)
-    if (d < 0 || d > (1 << 24)) node.problem("shape", "is out of range");
-  int64_t places = 1;
-  for (int64_t d = 0; d < depth; d++)
-    places *= to[static_cast<size_t>(d)];
+  int64_t places = 1, all = 1;
+  for (size_t d = 0; d < to.size(); d++) {
+    if (to[d] < 1 || to[d] > (1 << 24) / all)
+      node.problem("shape", "is " + to_string(Shape(to)) + ", too large or empty");
+    all *= to[d];
+    if (static_cast<int64_t>(d) < depth) places = all;
+  }
   const Shape rest(to.begin() + depth, to.end());
   const int64_t rows = indices.size() / depth, width = element_count(rest);
-  if (places > (1 << 24) || node.graph_of_model()[updates].type.shape.empty() ||
-      element_count(node.shape(updates)) != rows * width)
+  if (element_count(node.shape(updates)) != rows * width)
     node.problem("updates", "do not fit the indices and the shape");
   // Of each place the rows that are added there, in their order.
   std::map<int64_t, std::vector<int64_t>> of_place;
@@ -135,6 +136,8 @@ void read_embedding_lookup(TfliteNode& node) {
     node.unsupported("value", "has a zero point");
   TensorId scale = node.scalar(q.scale[0]);
   if (q.scale.size() > 1) {
+    if (static_cast<int64_t>(q.scale.size()) != node.in_shape(1)[0])
+      node.problem("value", "has another number of scales than rows");
     if (q.axis != 0) node.unsupported("value", "has scales along another axis than the rows'");
     HostTensor all(ValueType::kF32, {static_cast<int64_t>(q.scale.size())});
     std::copy(q.scale.begin(), q.scale.end(), all.as<float>().begin());
