@@ -11,7 +11,6 @@
 #include "frontend/formats/spec/spec.h"
 #include "frontend/formats/tflite/tflite.h"
 #include "frontend/ops/pointwise.h"
-#include "frontend/ops/pointwise.h"
 #include "frontend/passes/pass_manager.h"
 #include "frontend/reference/reference_executor.h"
 #include "frontend/rules/odml.h"
