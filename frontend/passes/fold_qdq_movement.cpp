@@ -90,7 +90,7 @@ const FoldQdqRegistry::Add kConcat("concat", concat);
 }  // namespace
 
 Result<bool> quantize_parts(QdqFolding& f, const Node& concat, const Node& quantize) {
-  if (concat.op != "concat") return false;
+  if (concat.op != "concat" || f.from[concat.outputs[0]].shape() != f.from[quantize.outputs[0]].shape()) return false;
   const PointwiseStep& step = quantize.as<PointwiseAttrs>().steps[0];
   std::vector<TensorId> parameters;
   for (int64_t operand : step.operands) {

@@ -131,10 +131,13 @@ Result<bool> pointwise(QdqFolding& f, const Node& node) {
   if (first.op == "dequantize" && attrs.steps.size() == 1 && dequantizes(f, node, first)) return true;
   const Quantized* x = f.known(node.inputs[0]);
   if (first.op == "quantize" && attrs.steps.size() == 1 && x != nullptr) {
-    const auto parameter = [&](size_t i) {
-      return i < first.operands.size() ? f.rebuild.map(node.inputs[static_cast<size_t>(first.operands[i])]) : kNone;
-    };
-    if (f.keeps(*x, first, {kNone, parameter(0), parameter(1), {}})) {
+    TensorId parameters[] = {kNone, kNone};
+    for (size_t i = 0; i < first.operands.size(); i++) {
+      const TensorId old = node.inputs[static_cast<size_t>(first.operands[i])];
+      QL_RETURN_IF_ERROR(f.materialize(old));
+      parameters[i] = f.rebuild.map(old);
+    }
+    if (f.keeps(*x, first, {kNone, parameters[0], parameters[1], {}})) {
       f.rebuild.alias(node.outputs[0], x->q);
       return true;
     }
