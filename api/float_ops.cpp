@@ -11,7 +11,8 @@ namespace {
 /// Which nodes of a graph compute with real numbers.
 class FloatOps {
  public:
-  explicit FloatOps(const Graph& graph) : graph_(graph), producers_(producers_of(graph)), readers_(graph.tensors.size()) {
+  explicit FloatOps(const Graph& graph)
+      : graph_(graph), producers_(producers_of(graph)), readers_(graph.tensors.size()) {
     for (size_t i = 0; i < graph.nodes.size(); i++) {
       for (TensorId id : graph.nodes[i].inputs)
         if (id.valid()) readers_[static_cast<size_t>(id.index)].push_back(i);
@@ -31,7 +32,8 @@ class FloatOps {
              (def->real_because.empty() ? "" : " (" + def->real_because + ")");
     }
     for (TensorId id : node.outputs) {
-      if (is_real(id) && !only_output(id)) return "gives " + std::string(name(graph_[id].type.type)) + " " + graph_[id].name;
+      if (is_real(id) && !only_output(id))
+        return "gives " + std::string(name(graph_[id].type.type)) + " " + graph_[id].name;
     }
     return "";
   }

@@ -102,7 +102,7 @@ struct Requantization {
   float scale = 0;                 ///< of the float form
   int32_t zero_point = 0;
   int32_t lo = -128, hi = 127;
-  double real = 0;                 ///< of the float64 form
+  double real = 0;  ///< of the float64 form
 
   int64_t operator()(int64_t acc) const { return std::clamp<int64_t>(rounded(acc) + zero_point, lo, hi); }
   int64_t rounded(int64_t acc) const {

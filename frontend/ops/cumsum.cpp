@@ -6,8 +6,7 @@ namespace {
 
 Result<std::vector<TensorType>> infer(const InferContext& ctx) {
   const TensorType& x = ctx.in(0);
-  QL_RETURN_IF_ERROR(
-      check_axes(ctx, "axis", {ctx.node.as<CumsumAttrs>().axis}, static_cast<int64_t>(x.shape.size())));
+  QL_RETURN_IF_ERROR(check_axes(ctx, "axis", {ctx.node.as<CumsumAttrs>().axis}, static_cast<int64_t>(x.shape.size())));
   if (x.type != ValueType::kF32 && x.type != ValueType::kI32 && x.type != ValueType::kI64)
     return ctx.error("x", "is " + std::string(name(x.type)) + ", expected float32, int32 or int64", "cast it");
   return std::vector<TensorType>{x};

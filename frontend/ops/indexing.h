@@ -24,10 +24,10 @@ inline std::span<const char* const> enum_names(ScatterKind) {
   return kNames;
 }
 
-/// scatter(x, indices, updates): x [rows, rest..], indices [count] int32, updates [count, rest..]. The result is x where,
-/// for u ascending, row indices[u] becomes updates[u], or old + update, old * update (float32; int32 and int64 wrap),
-/// max(old, update), min(old, update) as the steps of that name. Indices outside [0, rows) do nothing: a reader decides
-/// what negative ones mean.
+/// scatter(x, indices, updates): x [rows, rest..], indices [count] int32, updates [count, rest..]. The result is x
+/// where, for u ascending, row indices[u] becomes updates[u], or old + update, old * update (float32; int32 and int64
+/// wrap), max(old, update), min(old, update) as the steps of that name. Indices outside [0, rows) do nothing: a reader
+/// decides what negative ones mean.
 struct ScatterAttrs : Attrs<ScatterAttrs> {
   ScatterKind kind = ScatterKind::kSet;
   void visit(FieldVisitor& v) override { v.field("kind", kind, ScatterKind::kSet); }
@@ -41,8 +41,8 @@ struct SortPlacesAttrs : Attrs<SortPlacesAttrs> {
 };
 
 /// max_place(x, m): x [I, s0.., C] and m, its maxima over windows (op pool) [I, o0.., C]. int32 of m's shape: the first
-/// position of the window, in row-major order, whose element equals m, as the sum of position * weights over the spatial
-/// axes; 0 where none does (NaN). Padding counts for nothing.
+/// position of the window, in row-major order, whose element equals m, as the sum of position * weights over the
+/// spatial axes; 0 where none does (NaN). Padding counts for nothing.
 struct MaxPlaceAttrs : Attrs<MaxPlaceAttrs> {
   std::vector<Window> windows;
   std::vector<int64_t> pad_lo;
@@ -56,10 +56,10 @@ struct MaxPlaceAttrs : Attrs<MaxPlaceAttrs> {
 
 /// suppress(boxes, candidates): boxes [R, n, 4] float32, candidates [R, n] bool. bool of the same shape: box i of a row
 /// stays if it is a candidate and no box before it that stays overlaps it by more than `iou` (intersection over union).
-/// Boxes are two opposite corners (y, x, y, x), or where `center` centre and size (x, y, width, height). In float32, one
-/// operation after the other: area = (y1 - y0) * (x1 - x0) of sorted corners; the intersection likewise, nothing where a
-/// side is not above 0; overlap = intersection / (area + other area - intersection). No box of an area that is not above
-/// 0 overlaps.
+/// Boxes are two opposite corners (y, x, y, x), or where `center` centre and size (x, y, width, height). In float32,
+/// one operation after the other: area = (y1 - y0) * (x1 - x0) of sorted corners; the intersection likewise, nothing
+/// where a side is not above 0; overlap = intersection / (area + other area - intersection). No box of an area that is
+/// not above 0 overlaps.
 struct SuppressAttrs : Attrs<SuppressAttrs> {
   double iou = 0;
   bool center = false;

@@ -13,7 +13,8 @@ Result<std::vector<TensorType>> infer(const InferContext& ctx) {
   if (!attrs.pad_lo.empty()) QL_RETURN_IF_ERROR(check_length(ctx, "pad_lo", attrs.pad_lo.size(), d));
   QL_RETURN_IF_ERROR(check_length(ctx, "weights", attrs.weights.size(), d));
   if (x.type != m.type || (x.type != ValueType::kF32 && !is_integer(x.type)))
-    return ctx.error("m", "is " + to_string(m) + " of x " + to_string(x) + "; both are float32, or integers of one type");
+    return ctx.error("m",
+                     "is " + to_string(m) + " of x " + to_string(x) + "; both are float32, or integers of one type");
   if (x.shape[0] != m.shape[0] || x.shape.back() != m.shape.back())
     return ctx.error("m", "of shape " + qlathe::to_string(m.shape) + " has not x's images and channels");
   for (const Window& w : attrs.windows) {
@@ -51,8 +52,7 @@ class Places {
     }
     const Window& w = attrs_.windows[axis];
     for (int64_t k = 0; k < w.kernel; k++) {
-      const int64_t p =
-          position_[axis] * w.stride + k * w.dilation - (attrs_.pad_lo.empty() ? 0 : attrs_.pad_lo[axis]);
+      const int64_t p = position_[axis] * w.stride + k * w.dilation - (attrs_.pad_lo.empty() ? 0 : attrs_.pad_lo[axis]);
       if (p < 0 || p >= x_.shape()[1 + axis]) continue;
       if (search(axis + 1, o, at + p * own[1 + axis], place + p * attrs_.weights[axis], own, found)) return true;
     }

@@ -14,8 +14,8 @@ Result<std::vector<TensorType>> infer(const InferContext& ctx) {
   Shape expected = x.shape;
   expected[0] = indices.shape[0];
   if (updates.type != x.type || updates.shape != expected) {
-    return ctx.error("updates",
-                     "are " + to_string(updates) + ", expected " + name(x.type) + "[" + qlathe::to_string(expected) + "]");
+    return ctx.error("updates", "are " + to_string(updates) + ", expected " + name(x.type) + "[" +
+                                    qlathe::to_string(expected) + "]");
   }
   const bool arithmetic = x.type == ValueType::kF32 || x.type == ValueType::kI32 || x.type == ValueType::kI64;
   if (ctx.node.as<ScatterAttrs>().kind != ScatterKind::kSet && !arithmetic)

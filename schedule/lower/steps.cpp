@@ -16,9 +16,9 @@ namespace {
 
 using Halide::cast;
 using Halide::Expr;
-using Halide::UInt;
 using Halide::reinterpret;
 using Halide::select;
+using Halide::UInt;
 using A = HalideAlgebra;
 namespace el = elementary;
 

@@ -1,5 +1,5 @@
-// suppress: a box that stays removes those after it that it overlaps. Which boxes do is known only in turn, so the loops
-// are stated by hand: the inner one runs for boxes that stay alone.
+// suppress: a box that stays removes those after it that it overlaps. Which boxes do is known only in turn, so the
+// loops are stated by hand: the inner one runs for boxes that stay alone.
 #include "frontend/ops/indexing.h"
 #include "schedule/lower/operands.h"
 #include "schedule/lower/rows.h"
@@ -39,7 +39,8 @@ class Box {
     const auto part = [&](int i) { return load(kF32, boxes, first + i); };
     if (center) {
       const Expr x = define(prefix + "cx", part(0)), y = define(prefix + "cy", part(1));
-      const Expr w = define(prefix + "hw", mul(part(2), number(0.5))), h = define(prefix + "hh", mul(part(3), number(0.5)));
+      const Expr w = define(prefix + "hw", mul(part(2), number(0.5))),
+                 h = define(prefix + "hh", mul(part(3), number(0.5)));
       y0 = define(prefix + "y0", sub(y, h)), x0 = define(prefix + "x0", sub(x, w));
       y1 = define(prefix + "y1", add(y, h)), x1 = define(prefix + "x1", add(x, w));
     } else {
@@ -92,20 +93,20 @@ Result<NodeLowering> lower_suppress(const LoweringContext& context) {
   const Expr both = b.define("both", mul(height, width));
   const Expr ratio = b.define("ratio", strict(Call::strict_div, both, sub(add(a.area, b.area), both)));
   const Expr overlap = above(height, number(0)) && above(width, number(0)) && above(a.area, number(0)) &&
-                       above(b.area, number(0)) && above(ratio, number(static_cast<double>(static_cast<float>(attrs.iou))));
-  const Stmt remove =
-      store(stays, Select::make(overlap, make_zero(kU8), load(kU8, stays, first + j)), first + j);
+                       above(b.area, number(0)) &&
+                       above(ratio, number(static_cast<double>(static_cast<float>(attrs.iou))));
+  const Stmt remove = store(stays, Select::make(overlap, make_zero(kU8), load(kU8, stays, first + j)), first + j);
   const Stmt inner = a.around(loop("j", i + 1, n - 1 - i, b.around(remove)));
   const Expr alive = load(kU8, stays, first + i) != make_zero(kU8);
-  const Stmt start = loop("c", 0, n,
-                          store(stays,
-                                Select::make(load(kU8, candidates, first + c) != make_zero(kU8), make_one(kU8),
-                                             make_zero(kU8)),
-                                first + c));
+  const Stmt start =
+      loop("c", 0, n,
+           store(stays, Select::make(load(kU8, candidates, first + c) != make_zero(kU8), make_one(kU8), make_zero(kU8)),
+                 first + c));
   const Stmt body = Block::make(start, loop("i", 0, n, IfThenElse::make(alive, inner)));
 
   auto pipeline = std::make_shared<KernelPipeline>();
-  pipeline->body = For::make(row_name, 0, rows, ForType::Serial, Halide::Partition::Never, Halide::DeviceAPI::None, body);
+  pipeline->body =
+      For::make(row_name, 0, rows, ForType::Serial, Halide::Partition::Never, Halide::DeviceAPI::None, body);
   pipeline->row_loop = "row";
   pipeline->row_extent = rows;
   pipeline->name = "suppress_boxes";

@@ -15,7 +15,7 @@ ROOMS = {
     "frontend/reference": ["frontend/ir", "frontend/ops", "frontend/numerics"],
     # What a format computes with integers are multipliers and tables of its own rounding.
     "frontend/formats": ["frontend/ir", OPS_HEADERS, "frontend/numerics"],
-    "frontend/rules": ["frontend/ir", OPS_HEADERS, "frontend/numerics", "frontend/formats/json_reader.h", "frontend/formats/json_writer.h"],
+    "frontend/rules": ["frontend/ir", OPS_HEADERS, "frontend/numerics", "frontend/formats/json_reader.h", "frontend/formats/json_writer.h", "frontend/formats/single_steps.h"],
     # Constants are folded by the reference itself: there is no second meaning.
     "frontend/passes": ["frontend/ir", OPS_HEADERS, "frontend/numerics", "frontend/reference"],
     "schedule": ["frontend/ir", OPS_HEADERS, "frontend/numerics"],

@@ -101,8 +101,7 @@ void read_bitwise(OnnxNode& node) {
   const std::string op = node.op();
   if (op == "BitwiseNot") {
     const auto [x, type] = onnx_widen(node, node.in(0));
-    return node.result(
-        onnx_narrow(node, node.binary("bitwise_xor", x, node.scalar(node.type(x).type, -1)), type));
+    return node.result(onnx_narrow(node, node.binary("bitwise_xor", x, node.scalar(node.type(x).type, -1)), type));
   }
   const auto [a, b, type] = pair_of(node);
   if (is_float(type)) node.problem("input", "is " + std::string(name(type)) + ", expected integers");
