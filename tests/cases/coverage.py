@@ -1,4 +1,4 @@
-"""Writes docs/coverage.md from what the cases runner says of ONNX models and operators.
+"""Writes docs/coverage.md from what the cases runner says of ONNX and TFLite models and operators.
 
     coverage.py RUNNER SHARED OUT    # or ./dev coverage
 
@@ -15,9 +15,12 @@ import tempfile
 PATHS = ("reference", "jit")
 
 
-def run(runner, via, folders, report):
+PROFILES = ("litert-ref", "litert-xnnpack", "tflm")
+
+
+def run(runner, via, folders, report, *options):
     """The cases' results by their folder's name."""
-    subprocess.run([runner, "--via", via, "--json", report, *map(str, folders)], stdout=subprocess.DEVNULL, check=False)
+    subprocess.run([runner, "--via", via, "--json", report, *options, *map(str, folders)], stdout=subprocess.DEVNULL, check=False)
     with open(report, encoding="utf-8") as text:
         return {case["name"]: case for case in json.load(text)["cases"]}
 
@@ -28,6 +31,41 @@ def onnx_folders(shared):
     lists = sorted(p.parent for p in (shared / "models" / "cases").glob("*/cases.json") if any(p.parent.glob("*/model.onnx")))
     brevitas = sorted(p.parent for p in (shared / "golden" / "brevitas").glob("*/model.onnx"))
     return models, lists, brevitas
+
+
+def tflite_folders(shared):
+    """Models that are TFLite files, and lists of cases that hold some: the shared ones and our own."""
+    models = sorted(p.parent for p in (shared / "models").glob("*/*/model.tflite"))
+    lists = sorted(p.parent for p in (shared / "models" / "cases").glob("*/cases.json") if any(p.parent.glob("*/model.tflite")))
+    return models, lists + [pathlib.Path(__file__).resolve().parent.parent / "tflite" / "cases"]
+
+
+def tflite(out, runner, shared, report):
+    models, lists = tflite_folders(shared)
+    out += ["## TFLite", "",
+            "Networks and single operators against the stored outputs of a runtime, read with its numerics (`--numerics`).", ""]
+    rows = []
+    for profile in PROFILES:
+        for label, folders in (("networks", models), ("operators and patterns", lists)):
+            results = run(runner, "reference", folders, report, "--runtime", profile)
+            rows.append([label, profile, "reference", *outcomes(results.values())])
+    by_jit = {}
+    for label, folders in (("networks", models), ("operators and patterns", lists)):
+        results = run(runner, "jit", folders, report)
+        by_jit.update(results)
+        rows.append([label, "litert-ref where it is stored", "jit", *outcomes(results.values())])
+    table(out, ["what", "numerics", "path", "passed", "differs", "unsupported", "n/a"], rows)
+    about = {}
+    for folder in lists:
+        for name, case in json.loads((folder / "cases.json").read_text(encoding="utf-8"))["cases"].items():
+            about[f"{folder.name}/{name}"] = case["ops"]
+    per_op = collections.defaultdict(list)
+    for name, case in by_jit.items():
+        path = pathlib.Path(name)
+        for op in about.get(f"{path.parent.name}/{path.name}", {}):
+            per_op[op].append(case)
+    table(out, ["operator (by JIT, cases that hold it)", "passed", "differs", "unsupported", "n/a"],
+          [[op, *outcomes(cases)] for op, cases in sorted(per_op.items())])
 
 
 def table(out, head, rows):
@@ -70,6 +108,7 @@ def main(runner, shared, target):
                 results = run(runner, via, folders, report)
                 rows.append([label, via, *outcomes(results.values())])
         table(out, ["what", "path", "passed", "differs", "unsupported", "n/a"], rows)
+        tflite(out, runner, shared, report)
     pathlib.Path(target).write_text("\n".join(out), encoding="utf-8")
 
 

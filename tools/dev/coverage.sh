@@ -1,4 +1,4 @@
-# ./dev coverage: runs the ONNX operators' test cases and all ONNX models, and writes docs/coverage.md.
+# ./dev coverage: runs the test cases of operators and all models, ONNX and TFLite, and writes docs/coverage.md.
 run_setup
 build_program default qlathe-cases tests/cases/qlathe-cases
 find_shared
