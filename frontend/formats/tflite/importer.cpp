@@ -177,14 +177,17 @@ void TfliteImporter::read_operator(const tflite::Operator& op, const std::string
   if (origin.name.empty()) origin.name = place.substr(place.find('#') + 1);
   origin.module_path = module_path(origin.name);
   origin.rule_op = rule_op(kind);
-  for (uint32_t i = 0; op.outputs() != nullptr && i < op.outputs()->size(); i++) {
-    if (op.outputs()->Get(i) >= 0) scope_->values[op.outputs()->Get(i)] = kNone;
-  }
+  // Results without a value keep what depends on them from being read; the problem is noted once.
+  const auto give_up = [&] {
+    for (uint32_t i = 0; op.outputs() != nullptr && i < op.outputs()->size(); i++) {
+      if (op.outputs()->Get(i) >= 0) scope_->values.emplace(op.outputs()->Get(i), kNone);
+    }
+  };
   const TfliteOp* known = TfliteOps::find(kind);
   if (known == nullptr) {
     note(Diagnostic::Kind::kUnsupported, kind + " " + origin.name, "", "the operator " + kind + " is not supported",
          did_you_mean(kind, TfliteOps::names()));
-    return;
+    return give_up();
   }
   try {
     TfliteNode node(*this, op, kind, origin);
@@ -192,7 +195,7 @@ void TfliteImporter::read_operator(const tflite::Operator& op, const std::string
     for (size_t i = 0; i < node.results.size() && i < node.output_count(); i++)
       define(node.output_index(i), node.results[i]);
   } catch (const ImportProblem&) {
-    // Noted; what depends on the node stays undefined.
+    give_up();
   }
 }
 

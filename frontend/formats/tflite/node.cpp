@@ -146,7 +146,10 @@ TfliteQuant required(TfliteNode& node, const tflite::Tensor& tensor) {
                  "convert the model again with full quantization");
   }
   for (float s : quant->scale) {
-    if (!(s > 0)) node.problem("quantization of " + tflite_name(tensor), "has a scale of zero");
+    // Beyond this the ratios of scales leave float32.
+    if (s < 0x1p-60f || s > 0x1p60f)
+      node.problem("quantization of " + tflite_name(tensor),
+                   "has the scale " + std::to_string(s) + ", which is out of range");
   }
   return *quant;
 }

@@ -180,6 +180,10 @@ TensorId by_table(TfliteNode& node, TensorId x) {
 
 TensorId quantized_unary(TfliteNode& node, TensorId x) {
   const std::string& op = node.op();
+  if (op == "LEAKY_RELU") {
+    const float alpha = node.options<tflite::LeakyReluOptions>().alpha();
+    if (!(std::abs(alpha) <= 0x1p20f)) node.problem("alpha", "is " + std::to_string(alpha));
+  }
   if (node.output_type() != node.in_type(0))
     node.unsupported("output", std::string("is ") + name(node.output_type()) + ", the input " + name(node.in_type(0)));
   if (by_rescaling(op)) return rescaled_relu(node, x);
@@ -223,6 +227,7 @@ void read_softmax(TfliteNode& node) {
   const TensorId x = node.in(0);
   const ValueType type = node.in_type(0);
   const float beta = node.options<tflite::SoftmaxOptions>().beta();
+  if (!(beta >= 0) || beta > 0x1p20f) node.problem("beta", "is " + std::to_string(beta));
   if (type == ValueType::kF32) {
     const TensorId scaled = beta == 1 || beta == 0 ? x : node.binary("mul", x, node.scalar(beta));
     return node.result(node.add("softmax", {scaled}, std::make_shared<SoftmaxAttrs>()));
