@@ -1,41 +1,7 @@
-// The TFLite reader and the passes on the way in: an error, or a graph that verify() accepts.
-#include <cstdint>
-#include <cstdio>
-#include <cstdlib>
-
+// The TFLite reader.
 #include "frontend/formats/tflite/tflite.h"
-#include "frontend/passes/pass_manager.h"
-
-namespace {
-
-void expect_sound(const qlathe::Graph& graph) {
-  const qlathe::Status broken = verify(graph);
-  if (broken.ok()) return;
-  std::fprintf(stderr, "%s\n", broken.text().c_str());
-  std::abort();
-}
-
-}  // namespace
+#include "tests/fuzz/import_fuzz.h"
 
 extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
-  using namespace qlathe;
-  auto graph = read_tflite_bytes("input.tflite", {data, data + size});
-  if (!graph.ok()) return 0;
-  expect_sound(*graph);
-  // Passes compute constants; a hostile shape would only cost time.
-  int64_t elements = 0;
-  for (const Tensor& tensor : graph->tensors)
-    elements += element_count(tensor.shape());
-  if (elements > 1 << 16) return 0;
-  const auto passed = run_passes(*std::move(graph), import_passes());
-  if (passed.ok()) {
-    expect_sound(*passed);
-    return 0;
-  }
-  for (const Diagnostic& d : passed.status().diagnostics()) {
-    if (d.kind != Diagnostic::Kind::kInternal) continue;
-    std::fprintf(stderr, "%s\n", d.text().c_str());
-    std::abort();
-  }
-  return 0;
+  return qlathe::expect_sound_import(qlathe::read_tflite_bytes("input.tflite", {data, data + size}));
 }

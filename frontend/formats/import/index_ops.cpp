@@ -49,10 +49,10 @@ TensorId import_gather_nd(ImportNode& node, TensorId x, TensorId given, int64_t 
   const int64_t rows = std::accumulate(s.begin(), s.begin() + first, int64_t{1}, std::multiplies<>());
   const Shape heads(q.begin(), q.end() - 1);
   const auto strides = row_major_strides(Shape(s.begin(), s.begin() + first));
-  TensorId flat = node.broadcast(node.scalar(ValueType::kI64, 0), heads);
+  TensorId flat = kNone;
   const auto add = [&](TensorId index, size_t d) {
-    flat = node.binary("add", flat,
-                       node.binary("mul", index, node.scalar(ValueType::kI64, static_cast<double>(strides[d]))));
+    const TensorId term = node.binary("mul", index, node.scalar(ValueType::kI64, static_cast<double>(strides[d])));
+    flat = flat.valid() ? node.binary("add", flat, term) : term;
   };
   for (int64_t i = 0; i < k; i++) {
     const auto d = static_cast<size_t>(batch + i);
@@ -63,6 +63,7 @@ TensorId import_gather_nd(ImportNode& node, TensorId x, TensorId given, int64_t 
   for (int64_t d = 0; d < batch; d++)
     add(import_iota(node, ValueType::kI64, heads[static_cast<size_t>(d)], static_cast<int64_t>(heads.size()), d),
         static_cast<size_t>(d));
+  if (!flat.valid()) node.problem("indices", "choose no axis");
   Shape flattened = {rows};
   flattened.insert(flattened.end(), tail.begin(), tail.end());
   return node.gather(node.reshape(x, flattened), flat, 0);

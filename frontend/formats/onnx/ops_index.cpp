@@ -3,6 +3,7 @@
 #include <limits>
 #include <numeric>
 
+#include "frontend/formats/import/index_ops.h"
 #include "frontend/formats/onnx/places.h"
 #include "frontend/formats/onnx/widen.h"
 #include "frontend/ops/indexing.h"
@@ -18,27 +19,11 @@ HostTensor iota(ValueType type, int64_t n, const Shape& shape) {
   return out.reshaped(shape);
 }
 
-/// The index of the extreme along an axis: where x equals it, the smallest (or largest) index.
 void read_arg(OnnxNode& node) {
   const TensorId x = node.in(0);
   const int64_t axis = node.axis(node.integer("axis", 0), node.rank(x));
   const bool last = node.integer("select_last_index", 0) != 0, keep = node.integer("keepdims", 1) != 0;
-  const int64_t n = node.shape(x)[static_cast<size_t>(axis)];
-  auto extreme = std::make_shared<ReduceAttrs>();
-  extreme->kind = node.op() == "ArgMax" ? ReduceKind::kMax : ReduceKind::kMin;
-  extreme->axes = {axis};
-  extreme->keep_dims = true;
-  const TensorId best = node.add("reduce", {x}, extreme);
-  Shape along(node.shape(x).size(), 1);
-  along[static_cast<size_t>(axis)] = n;
-  const TensorId index = node.constant(iota(ValueType::kI32, n, along), "index");
-  const TensorId candidates = node.select(node.compare("equal", x, best), index,
-                                          node.scalar(ValueType::kI32, last ? -1 : static_cast<double>(n)));
-  auto pick = std::make_shared<ReduceAttrs>();
-  pick->kind = last ? ReduceKind::kMax : ReduceKind::kMin;
-  pick->axes = {axis};
-  pick->keep_dims = keep;
-  node.result(node.cast(node.add("reduce", {candidates}, pick), ValueType::kI64));
+  node.result(node.cast(import_arg_extreme(node, x, axis, node.op() == "ArgMax", keep, last), ValueType::kI64));
 }
 
 /// Negative indices count from the end of an axis of n elements.
@@ -50,35 +35,8 @@ TensorId wrapped(OnnxNode& node, TensorId index, int64_t n) {
 
 TensorId wide(OnnxNode& node, TensorId index) { return node.cast(index, ValueType::kI64); }
 
-/// data [r axes], indices [.., k]: the first k axes are chosen.
 void read_gather_nd(OnnxNode& node) {
-  const TensorId x = node.in(0), indices = wide(node, node.in(1));
-  const Shape s = node.shape(x), q = node.shape(indices);
-  const int64_t batch = node.integer("batch_dims", 0);
-  if (q.empty() || batch < 0 || batch + q.back() > static_cast<int64_t>(s.size()) ||
-      batch >= static_cast<int64_t>(q.size()))
-    node.problem("indices", "of shape " + to_string(q) + " do not fit the data of shape " + to_string(s));
-  const int64_t k = q.back(), first = batch + k;
-  const Shape tail(s.begin() + first, s.end());
-  const int64_t rows = std::accumulate(s.begin(), s.begin() + first, int64_t{1}, std::multiplies<>());
-  Shape heads(q.begin(), q.end() - 1);
-  const auto strides = row_major_strides(Shape(s.begin(), s.begin() + first));
-  TensorId flat = kNone;
-  const auto add = [&](TensorId term) { flat = flat.valid() ? node.binary("add", flat, term) : term; };
-  for (int64_t i = 0; i < k; i++) {
-    const auto d = static_cast<size_t>(batch + i);
-    const TensorId one = node.reshape(node.slice_axis(indices, static_cast<int64_t>(q.size()) - 1, i, 1), heads);
-    add(node.binary("mul", wrapped(node, one, s[d]), node.scalar(ValueType::kI64, static_cast<double>(strides[d]))));
-  }
-  for (int64_t d = 0; d < batch; d++) {
-    Shape along(heads.size(), 1);
-    along[static_cast<size_t>(d)] = heads[static_cast<size_t>(d)];
-    const TensorId at = node.constant(iota(ValueType::kI64, heads[static_cast<size_t>(d)], along), "index");
-    add(node.binary("mul", at, node.scalar(ValueType::kI64, static_cast<double>(strides[static_cast<size_t>(d)]))));
-  }
-  Shape flattened = {rows};
-  flattened.insert(flattened.end(), tail.begin(), tail.end());
-  node.result(node.gather(node.reshape(x, flattened), flat, 0));
+  node.result(import_gather_nd(node, node.in(0), node.in(1), node.integer("batch_dims", 0)));
 }
 
 /// out[i, j, ..] = data[index[i, j, ..], j, ..] for axis 0, and so on.
