@@ -139,7 +139,10 @@ FlightValue shift_right(const StepContext& c) {
   const Expr x = c.v.expr;
   if (n == 0) return c.v;
   FlightValue out{x >> n, ValueType::kI32, c.v.bound / std::pow(2.0, n) + 1};
-  if (c.step.rounding == Rounding::kHalfUp) out.expr = out.expr + ((x >> (n - 1)) & 1);
+  if (c.step.rounding == Rounding::kHalfUp) {
+    // Unsigned: of a signed x / 2 + x % 2 Halide makes (x + 1) / 2, which overflows.
+    out.expr = wrapping(out.expr, (x >> (n - 1)) & 1, [](const Expr& p, const Expr& q) { return p + q; });
+  }
   if (c.step.rounding == Rounding::kHalfAwayFromZero) {
     const auto mask = static_cast<uint32_t>((int64_t{1} << n) - 1);
     const auto u32 = [](uint32_t value) { return Halide::Internal::UIntImm::make(Halide::UInt(32), value); };

@@ -95,7 +95,9 @@ Result<NodeLowering> lower_softmax_16(const LoweringContext& context, const Soft
   });
   const Expr s = row.kernel.stages.once("least", at_least(row.sum(e), 1));
   const Expr h = A::leading_zeros(s);
-  const Expr t = ((A::shift_left(s, h - 1) >> 13) + 1) >> 1;
+  // Unsigned, for the sum may have 32 bits.
+  const Expr normal = reinterpret<uint32_t>(A::shift_left(s, h - 1));
+  const Expr t = reinterpret<int32_t>((normal + cast<uint32_t>(1 << 13)) >> cast<uint32_t>(14));
   const Expr place = Halide::clamp(t - ((1 << 15) + (1 << 16)), A::i32(INT16_MIN), A::i32(INT16_MAX));
   const Expr r = row.kernel.stages.once("r", interpolated(reciprocals, place));
   const Expr right = row.kernel.stages.once("right", Halide::max(31 - h, 1));

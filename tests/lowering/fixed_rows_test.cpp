@@ -47,6 +47,13 @@ TEST_P(LoweringOn, FixedRowsEqualTheReference) {
     cases.push_back(
         node_case("any log table", "log_softmax_fixed", share(LogSoftmaxFixedAttrs{}), {{x}, {any}, {other}}));
   }
+  // A sum of 2^20 - 1 is rounded up to 2^20 when it is made a fraction.
+  const HostTensor even = HostTensor::of<int16_t>(V::kI16, {513}, std::vector<int16_t>(513, 25575));
+  SoftmaxFixedAttrs carrying;
+  carrying.type = V::kI16;
+  cases.push_back(
+      node_case("a sum that carries", "softmax_fixed", share(carrying),
+                {{HostTensor(V::kI16, {1, 41})}, {even, true}, {litert_softmax_16(1e-3f, 1).reciprocals, true}}));
   expect_reference(cases, GetParam());
 }
 

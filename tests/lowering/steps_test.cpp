@@ -258,6 +258,22 @@ TEST_P(LoweringOn, RandomChainsOnIntegersEqualTheReference) {
   random_chains(22, 120, GetParam(), {V::kI32, V::kI32, V::kI16, V::kI8, V::kI32});
 }
 
+TEST_P(LoweringOn, ShiftsOfExtremeNumbersEqualTheReference) {
+  const HostTensor x =
+      HostTensor::of<int32_t>(V::kI32, {9}, {INT32_MIN, INT32_MIN + 1, -3, -1, 0, 1, 3, INT32_MAX - 1, INT32_MAX});
+  std::vector<NodeCase> cases;
+  for (const Rounding rounding : {Rounding::kHalfUp, Rounding::kHalfAwayFromZero, Rounding::kFloor}) {
+    for (const int64_t n : {0, 1, 2, 15, 30, 31}) {
+      PointwiseAttrs attrs;
+      attrs.steps = {step("shift_right", {}, V::kI32)};
+      attrs.steps[0].rounding = rounding;
+      attrs.steps[0].shift_right = n;
+      cases.push_back(node_case("by " + std::to_string(n), "pointwise", share(attrs), {{x}}));
+    }
+  }
+  expect_reference(cases, GetParam());
+}
+
 TEST_P(LoweringOn, FixedPointFunctionsEqualTheReferenceEverywhere) {
   HostTensor all(V::kI16, {65536});
   for (int64_t i = 0; i < 65536; i++)
