@@ -338,10 +338,11 @@ Expr round_float(Expr x, Rounding rounding) {
 FlightValue cast_value(const FlightValue& v, ValueType type, Rounding rounding, double lo, double hi) {
   if (is_integer(type)) {
     const ValueTypeInfo& row = info(type);
-    const auto limit = [&](double x, int64_t otherwise) {
-      return x > static_cast<double>(row.min) && x < static_cast<double>(row.max) ? static_cast<int64_t>(x) : otherwise;
+    const auto limit = [&](double x) {
+      if (x <= static_cast<double>(row.min)) return row.min;
+      return x >= static_cast<double>(row.max) ? row.max : static_cast<int64_t>(x);
     };
-    const int64_t low = limit(lo, row.min), high = limit(hi, row.max);
+    const int64_t low = limit(lo), high = limit(hi);
     if (v.type == ValueType::kBool) return {cast(flight_type(type), v.expr), type, 1};
     if (is_integer(v.type)) return int_to_int(v, type, low, high);
     const FlightValue x = to_float(v);

@@ -274,6 +274,26 @@ TEST_P(LoweringOn, ShiftsOfExtremeNumbersEqualTheReference) {
   expect_reference(cases, GetParam());
 }
 
+/// A relu whose zero point is the type's largest number leaves that number alone.
+TEST_P(LoweringOn, LimitsAtTheEndsOfATypeEqualTheReference) {
+  const HostTensor x = HostTensor::of<int8_t>(V::kI8, {5}, {-128, -64, 0, 64, 127});
+  std::vector<NodeCase> cases;
+  for (const auto& [lo, hi] :
+       std::vector<std::pair<double, double>>{{127, 127}, {-128, -128}, {127, HUGE_VAL}, {-HUGE_VAL, -128}}) {
+    PointwiseAttrs clamp, narrow;
+    clamp.steps = {step("clamp", {}, V::kI8)};
+    narrow.steps = {step("cast", {}, V::kI32), step("cast", {}, V::kI8)};
+    for (PointwiseStep* s : {&clamp.steps[0], &narrow.steps[1]}) {
+      s->lo = lo;
+      s->hi = hi;
+    }
+    const std::string limits = std::to_string(lo) + ".." + std::to_string(hi);
+    cases.push_back(node_case("clamp " + limits, "pointwise", share(clamp), {{x}}));
+    cases.push_back(node_case("cast " + limits, "pointwise", share(narrow), {{x}}));
+  }
+  expect_reference(cases, GetParam());
+}
+
 TEST_P(LoweringOn, FixedPointFunctionsEqualTheReferenceEverywhere) {
   HostTensor all(V::kI16, {65536});
   for (int64_t i = 0; i < 65536; i++)
