@@ -4,7 +4,6 @@
 #include <limits>
 #include <numeric>
 
-#include "frontend/ops/contraction.h"
 #include "frontend/ops/reduction.h"
 
 namespace qlathe {
@@ -99,27 +98,6 @@ TopK import_top_k(ImportNode& node, TensorId x, int64_t k, int64_t axis, bool la
     indices.push_back(at);
   }
   return {node.concat(values, axis), node.concat(indices, axis)};
-}
-
-/// As a product with a triangle of ones.
-TensorId import_cumulative_sum(ImportNode& node, TensorId x, int64_t axis, bool exclusive, bool reverse) {
-  const ValueType type = node.type(x).type;
-  if (type != ValueType::kF32) node.unsupported("input", std::string(name(type)) + " is not supported; float32 is");
-  const int64_t n = node.shape(x)[static_cast<size_t>(axis)];
-  if (n > 4096) node.unsupported("axis", "has " + std::to_string(n) + " elements; at most 4096 are supported");
-  HostTensor ones(ValueType::kF32, {n, n});  // [from, to]
-  for (int64_t from = 0; from < n; from++) {
-    for (int64_t to = 0; to < n; to++) {
-      const int64_t distance = reverse ? from - to : to - from;
-      ones.as<float>()[static_cast<size_t>(from * n + to)] = distance > 0 || (distance == 0 && !exclusive) ? 1.f : 0.f;
-    }
-  }
-  auto attrs = std::make_shared<DotGeneralAttrs>();
-  attrs->lhs_contracting = {node.rank(x) - 1};
-  attrs->rhs_contracting = {0};
-  const TensorId sums =
-      node.add("dot_general", {node.axis_to_last(x, axis), node.constant(std::move(ones), "ones")}, attrs);
-  return node.last_to_axis(sums, axis);
 }
 
 }  // namespace qlathe

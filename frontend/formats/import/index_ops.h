@@ -19,8 +19,4 @@ struct TopK {
 /// The k largest or smallest along an axis, sorted; of equals the first comes first.
 TopK import_top_k(ImportNode& node, TensorId x, int64_t k, int64_t axis, bool largest);
 
-/// Sums of float32 along an axis: of all up to each element, without itself where `exclusive`, from the end where
-/// `reverse`.
-TensorId import_cumulative_sum(ImportNode& node, TensorId x, int64_t axis, bool exclusive, bool reverse);
-
 }  // namespace qlathe

@@ -5,6 +5,7 @@
 
 #include "frontend/formats/import/index_ops.h"
 #include "frontend/formats/tflite/quantized.h"
+#include "frontend/ops/indexing.h"
 #include "frontend/ops/movement.h"
 
 namespace qlathe {
@@ -148,27 +149,19 @@ void read_embedding_lookup(TfliteNode& node) {
   node.result(node.binary("mul", node.cast(rows, ValueType::kF32), scale));
 }
 
-/// Integers: sums of 1, 2, 4, … neighbours, which are exact in any order.
 void read_cumsum(TfliteNode& node) {
   const auto& o = node.options<tflite::CumsumOptions>();
   const auto axes = node.constant_integers(1, "axis");
   if (axes.size() != 1) node.problem("axis", "is not one axis");
-  TensorId x = node.in(0);
-  const int64_t axis = node.axis(axes[0], node.rank(x)), n = node.shape(x)[static_cast<size_t>(axis)];
-  if (is_float(node.in_type(0))) return node.result(import_cumulative_sum(node, x, axis, o.exclusive(), o.reverse()));
-  if (node.in_type(0) != ValueType::kI32 && node.in_type(0) != ValueType::kI64)
-    node.unsupported("input", std::string("is ") + name(node.in_type(0)));
-  const auto moved = [&](TensorId t, int64_t by) {
-    auto attrs = std::make_shared<PadAttrs>();
-    attrs->lo.assign(static_cast<size_t>(node.rank(t)), 0);
-    attrs->hi = attrs->lo;
-    attrs->lo[static_cast<size_t>(axis)] = o.reverse() ? -by : by;
-    attrs->hi[static_cast<size_t>(axis)] = o.reverse() ? by : -by;
-    return node.add("pad", {t}, attrs);
-  };
-  for (int64_t by = 1; by < n; by *= 2)
-    x = node.binary("add", x, moved(x, by));
-  node.result(o.exclusive() && n > 0 ? moved(x, 1) : x);
+  const TensorId x = node.in(0);
+  const ValueType type = node.in_type(0);
+  if (type != ValueType::kF32 && type != ValueType::kI32 && type != ValueType::kI64)
+    node.unsupported("input", std::string("is ") + name(type));
+  auto attrs = std::make_shared<CumsumAttrs>();
+  attrs->axis = node.axis(axes[0], node.rank(x));
+  attrs->exclusive = o.exclusive();
+  attrs->reverse = o.reverse();
+  node.result(node.add("cumsum", {x}, attrs));
 }
 
 const TfliteOps::Add kOps({
