@@ -68,7 +68,7 @@ struct KernelPipeline {
   /// `inputs` and `outputs`; the outputs' Funcs give names and types only. Its row loop is "<output>.s0.<row_loop>".
   Halide::Internal::Stmt body;
 
-  /// An output may be the same memory as an input. Only where output i reads input i alone, with the same strides.
+  /// The output may be the memory of an input of which each of its elements, computed once, reads the same one alone.
   bool in_place = false;
 
   /// Allocations above this many bytes become slices of the `scratch` parameter, which the caller gives each concurrent

@@ -2,49 +2,41 @@
 #include <map>
 #include <optional>
 #include <set>
-#include <string_view>
 
 #include "frontend/ops/pointwise.h"
 #include "schedule/kernel.h"
-#include "schedule/memory/arena.h"
+#include "schedule/memory/aliases.h"
+#include "schedule/memory/equal_constants.h"
+#include "schedule/memory/layout.h"
 #include "schedule/parallel.h"
 #include "schedule/program.h"
 
 namespace qlathe {
 namespace {
 
-bool is_view(const Node& node) { return node.op == "reshape"; }
-
-/// A tensor whose storage is another tensor's: reshapes share their input's bytes.
-TensorId root_of(const Graph& graph, const std::vector<int>& producers, TensorId id) {
-  const auto producer = [&](TensorId tensor) {
-    const auto at = static_cast<size_t>(tensor.index);
-    return at < producers.size() ? producers[at] : -1;
-  };
-  for (int p = producer(id); p >= 0 && is_view(graph.nodes[static_cast<size_t>(p)]); p = producer(id)) {
-    id = graph.nodes[static_cast<size_t>(p)].inputs[0];
-  }
-  return id;
-}
-
-int64_t bytes_of(const TensorType& type) { return element_count(type.shape) * storage_bytes(type.type); }
-
 /// Gives every output and every next state storage that a kernel of its own writes: outputs that are inputs, constants,
 /// states, views of them, or outputs twice get a copy (a pointwise node without steps).
 Result<Graph> materialize_results(Graph graph) {
   std::set<TensorId> taken;
-  std::set<TensorId> sources(graph.inputs.begin(), graph.inputs.end());
+  std::set<TensorId> sources(graph.inputs.begin(), graph.inputs.end()), currents;
   for (const State& state : graph.states)
-    sources.insert(state.current);
+    currents.insert(state.current);
+  sources.insert(currents.begin(), currents.end());
   const auto copy = [&](TensorId id, const std::string& why) {
     return graph.add("pointwise", {id}, std::make_shared<PointwiseAttrs>(), {graph[id].name + why, "", "", ""});
   };
-  const std::vector<int> producers = producers_of(graph);  // the copies are no views
+  const Aliases views(graph, {false, false});  // the copies are no views
   for (TensorId& output : graph.outputs) {
-    const TensorId root = root_of(graph, producers, output);
+    const TensorId root = views.of(output).root;
     if (!graph[root].is_constant() && !sources.count(root) && taken.insert(root).second) continue;
     QL_ASSIGN(output, copy(output, ".copy"));
     taken.insert(output);
+  }
+  // A state that follows another one: read before any state is written.
+  for (State& state : graph.states) {
+    if (currents.count(views.of(state.next).root)) {
+      QL_ASSIGN(state.next, copy(state.next, ".before"));
+    }
   }
   for (State& state : graph.states) {
     QL_ASSIGN(state.next, copy(state.next, ".next"));
@@ -54,33 +46,24 @@ Result<Graph> materialize_results(Graph graph) {
 
 class Planner {
  public:
-  Planner(const Graph& graph, const Target& target) : graph_(graph), producers_(producers_of(graph)) {
+  Planner(const Graph& graph, const Target& target) : graph_(graph), own_(graph, {false, false}) {
     program_.name = graph.name.empty() ? "model" : graph.name;
     program_.target = &target;
+    program_.arena_alignment = target.vectorize ? 64 : 16;  // a vector register, or what any allocator gives
   }
 
   Result<Program> run(int threads) {
     describe_ends();
     QL_RETURN_IF_ERROR(lower_nodes(threads));
-    place_buffers();
+    lay_out_buffers();
+    take_constants();
+    for (const PlacedCall& call : layout_.calls)
+      append(call);
+    share_equal_constants(program_);
     return std::move(program_);
   }
 
  private:
-  /// Memory that the arena must provide, with the calls that touch it.
-  struct Slot {
-    std::string name;
-    int64_t bytes = 0;
-    int first = -1, last = -1;
-    int merged = -1;  ///< shares the storage of another slot (in place)
-  };
-  struct PendingRef {
-    bool arena = false;
-    int slot = -1;
-    BufferRef fixed;
-    int64_t offset = 0;  ///< bytes, added to where the buffer is
-  };
-
   void describe_ends() {
     int index = 0;
     for (const TensorId id : graph_.inputs) {
@@ -90,14 +73,14 @@ class Planner {
     index = 0;
     for (const TensorId id : graph_.outputs) {
       program_.outputs.push_back(io(id));
-      fixed_[root_of(graph_, producers_, id)] = {BufferRef::Space::kOutput, index++, 0};
+      fixed_[own_.of(id).root] = {BufferRef::Space::kOutput, index++, 0};
     }
     for (const State& state : graph_.states) {
       const TensorType& type = graph_[state.current].type;
       ProgramState out{graph_[state.current].name, type, program_.state_bytes, bytes_of(type), {}};
       out.initial.assign(state.initial->bytes(), state.initial->bytes() + state.initial->byte_size());
       fixed_[state.current] = fixed_[state.next] = {BufferRef::Space::kState, 0, out.offset};
-      program_.state_bytes += (out.bytes + 63) / 64 * 64;
+      program_.state_bytes += align_up(out.bytes);
       program_.states.push_back(std::move(out));
     }
   }
@@ -123,7 +106,7 @@ class Planner {
     std::vector<std::optional<Result<NodeLowering>>> lowered(graph_.nodes.size());
     for_each_index(lowered.size(), threads, [&](size_t i) {
       const Node& node = graph_.nodes[i];
-      if (is_view(node) || is_empty(node)) return;
+      if (own_.is_view(static_cast<int>(i)) || is_empty(node)) return;
       try {
         lowered[i] = lower(node);
       } catch (const std::exception& error) {
@@ -131,12 +114,13 @@ class Planner {
       }
     });
     Status problems;
+    lowered_.resize(lowered.size());
     for (size_t i = 0; i < lowered.size(); i++) {
       if (!lowered[i]) continue;
       if (!lowered[i]->ok()) {
         problems.merge(lowered[i]->status());
       } else if (problems.ok()) {
-        append(graph_.nodes[i], std::move(*lowered[i]).value());
+        lowered_[i] = std::move(*lowered[i]).value();
       }
     }
     return problems;
@@ -154,94 +138,77 @@ class Planner {
     return lowering;
   }
 
-  void append(const Node& node, NodeLowering lowering) {
-    std::vector<int> constants;
-    for (PackedConstant& constant : lowering.constants)
-      constants.push_back(constant_index(std::move(constant)));
-    const int first_temporary = static_cast<int>(slots_.size());
-    for (const TemporaryBuffer& temporary : lowering.temporaries)
-      slots_.push_back({temporary.name, temporary.bytes});
-    for (LoweredCall& call : lowering.calls) {
-      ProgramCall out;
-      out.kernel = kernel_index(call);
-      out.rows = call.pipeline->row_extent;
-      out.min_rows_per_task = call.min_rows_per_task;
-      out.origin = node.origin;
-      out.macs = call.macs;
-      out.description = call.description;
-      out.notes = call.notes;
-      const int at = static_cast<int>(program_.calls.size());
-      std::vector<PendingRef> refs;
-      for (const KernelOperand& operand : call.operands) {
-        switch (operand.kind) {
-          case KernelOperand::Kind::kConstant: {
-            const int index = constants[static_cast<size_t>(operand.index)];
-            refs.push_back({false, -1, {BufferRef::Space::kConstant, index, 0}});
-            out.buffer_names.push_back(program_.constants[static_cast<size_t>(index)].name);
-            break;
-          }
-          case KernelOperand::Kind::kTemporary:
-            refs.push_back({true, touch(first_temporary + operand.index, at), {}});
-            out.buffer_names.push_back(slots_[static_cast<size_t>(refs.back().slot)].name);
-            break;
-          case KernelOperand::Kind::kTensor:
-            refs.push_back(tensor_ref(operand.tensor, at));
-            out.buffer_names.push_back(graph_[operand.tensor].name);
-            break;
-        }
-        refs.back().offset = operand.offset;
-      }
-      if (call.in_place_of >= 0 && refs.back().arena && refs[static_cast<size_t>(call.in_place_of)].arena) {
-        in_place_.push_back({refs.back().slot, refs[static_cast<size_t>(call.in_place_of)].slot, at});
-      }
-      refs_.push_back(std::move(refs));
-      program_.calls.push_back(std::move(out));
+  /// Views of slices and concats save copies, but may keep a large tensor alive for a small part: the smallest arena
+  /// counts, of equal ones the fewest copies. Where time matters more than memory an eighth more is accepted.
+  void lay_out_buffers() {
+    int64_t best = -1;
+    for (const AliasOptions options : {AliasOptions{true, true}, {true, false}, {false, true}, {false, false}}) {
+      const Aliases aliases(graph_, options);
+      Layout layout = lay_out(graph_, lowered_, aliases, fixed_, program_.arena_alignment);
+      const int64_t bytes = layout.plan.bytes;
+      if (best >= 0 && bytes >= best) continue;
+      const bool first = best < 0;
+      best = first && program_.target->vectorize ? bytes - bytes / 8 : bytes;
+      layout_ = std::move(layout);
+      if (first && aliases.copies_saved() == 0) break;  // the others are the same
+    }
+    program_.arena_bytes = align_up(layout_.plan.bytes);
+    program_.arena_lower_bound = layout_.plan.lower_bound;
+    program_.arena = std::move(layout_.arena);
+  }
+
+  int64_t align_up(int64_t bytes) const {
+    return (bytes + program_.arena_alignment - 1) / program_.arena_alignment * program_.arena_alignment;
+  }
+
+  void take_constants() {
+    program_.constants.resize(static_cast<size_t>(layout_.constants));
+    for (size_t n = 0; n < lowered_.size(); n++) {
+      if (!lowered_[n]) continue;
+      for (size_t c = 0; c < lowered_[n]->constants.size(); c++)
+        program_.constants[static_cast<size_t>(layout_.first_constant[n]) + c] = std::move(lowered_[n]->constants[c]);
+    }
+    for (const auto& [id, index] : layout_.tensor_constants) {
+      const HostTensor& data = *graph_[id].data;
+      PackedConstant constant{graph_[id].name, data.type(), data.shape(), {}, "row-major"};
+      constant.bytes.assign(data.bytes(), data.bytes() + data.byte_size());
+      program_.constants[static_cast<size_t>(index)] = std::move(constant);
     }
   }
 
-  /// Equal constants are stored once: the steps of a recurrence share their weights.
-  int constant_index(PackedConstant constant) {
-    const auto same = [&](int i) {
-      const PackedConstant& other = program_.constants[static_cast<size_t>(i)];
-      return other.type == constant.type && other.shape == constant.shape && other.layout == constant.layout &&
-             other.bytes == constant.bytes;
-    };
-    const std::string_view bytes(reinterpret_cast<const char*>(constant.bytes.data()), constant.bytes.size());
-    std::vector<int>& alike = packed_[std::hash<std::string_view>{}(bytes)];
-    const auto found = std::find_if(alike.begin(), alike.end(), same);
-    if (found != alike.end()) return *found;
-    alike.push_back(static_cast<int>(program_.constants.size()));
-    program_.constants.push_back(std::move(constant));
-    return alike.back();
-  }
-
-  int touch(int slot, int call) {
-    Slot& s = slots_[static_cast<size_t>(slot)];
-    if (s.first < 0) s.first = call;
-    s.last = std::max(s.last, call);
-    return slot;
+  void append(const PlacedCall& placed) {
+    const auto n = static_cast<size_t>(placed.node);
+    const LoweredCall& call = lowered_[n]->calls[static_cast<size_t>(placed.call)];
+    ProgramCall out;
+    out.kernel = kernel_index(call);
+    out.rows = call.pipeline->row_extent;
+    out.min_rows_per_task = call.min_rows_per_task;
+    out.origin = graph_.nodes[n].origin;
+    out.macs = call.macs;
+    out.description = call.description;
+    out.notes = call.notes;
+    out.buffers = placed.buffers;
+    for (const KernelOperand& operand : call.operands) {
+      switch (operand.kind) {
+        case KernelOperand::Kind::kConstant:
+          out.buffer_names.push_back(
+              program_.constants[static_cast<size_t>(layout_.first_constant[n] + operand.index)].name);
+          break;
+        case KernelOperand::Kind::kTemporary:
+          out.buffer_names.push_back(lowered_[n]->temporaries[static_cast<size_t>(operand.index)].name);
+          break;
+        case KernelOperand::Kind::kTensor:
+          out.buffer_names.push_back(graph_[operand.tensor].name);
+          break;
+      }
+    }
+    program_.calls.push_back(std::move(out));
   }
 
   /// A node without a single result element needs no kernel.
   bool is_empty(const Node& node) const {
     return std::all_of(node.outputs.begin(), node.outputs.end(),
                        [&](TensorId id) { return element_count(graph_[id].shape()) == 0; });
-  }
-
-  PendingRef tensor_ref(TensorId id, int call) {
-    const TensorId root = root_of(graph_, producers_, id);
-    if (const auto it = fixed_.find(root); it != fixed_.end()) return {false, -1, it->second};
-    if (graph_[root].is_constant()) {
-      const HostTensor& data = *graph_[root].data;
-      PackedConstant constant{graph_[root].name, data.type(), data.shape(), {}, "row-major"};
-      constant.bytes.assign(data.bytes(), data.bytes() + data.byte_size());
-      program_.constants.push_back(std::move(constant));
-      fixed_[root] = {BufferRef::Space::kConstant, static_cast<int>(program_.constants.size()) - 1, 0};
-      return {false, -1, fixed_[root]};
-    }
-    auto [it, added] = slot_of_.emplace(root, static_cast<int>(slots_.size()));
-    if (added) slots_.push_back({graph_[root].name, bytes_of(graph_[root].type)});
-    return {true, touch(it->second, call), {}};
   }
 
   int kernel_index(const LoweredCall& call) {
@@ -255,61 +222,12 @@ class Planner {
     return it->second;
   }
 
-  void place_buffers() {
-    // In place: the input dies at this call and has the size of the output, which is born there.
-    for (const auto& [out, in, call] : in_place_) {
-      Slot& a = slots_[static_cast<size_t>(out)];
-      Slot& b = slots_[static_cast<size_t>(find(in))];
-      if (out == find(in) || a.merged >= 0 || a.first != call || b.last != call || a.bytes != b.bytes) continue;
-      a.merged = find(in);
-      b.last = a.last;
-    }
-    std::vector<ArenaRequest> requests;
-    std::vector<int> request_of(slots_.size(), -1);
-    for (size_t i = 0; i < slots_.size(); i++) {
-      if (slots_[i].merged >= 0 || slots_[i].first < 0) continue;
-      request_of[i] = static_cast<int>(requests.size());
-      requests.push_back({slots_[i].bytes, slots_[i].first, slots_[i].last});
-    }
-    const ArenaPlan plan = plan_arena(requests, program_.arena_alignment);
-    program_.arena_bytes = plan.bytes;
-    program_.arena_lower_bound = plan.lower_bound;
-    const auto offset_of = [&](int slot) {
-      return plan.offsets[static_cast<size_t>(request_of[static_cast<size_t>(find(slot))])];
-    };
-    for (size_t i = 0; i < slots_.size(); i++) {
-      const Slot& s = slots_[i];
-      if (s.first < 0) continue;
-      program_.arena.push_back({s.name, offset_of(static_cast<int>(i)), s.bytes, s.first, s.last});
-    }
-    for (size_t c = 0; c < program_.calls.size(); c++) {
-      for (const PendingRef& ref : refs_[c]) {
-        BufferRef buffer = ref.arena ? BufferRef{BufferRef::Space::kArena, 0, offset_of(ref.slot)} : ref.fixed;
-        buffer.offset += ref.offset;
-        program_.calls[c].buffers.push_back(buffer);
-      }
-    }
-  }
-
-  int find(int slot) const {
-    while (slots_[static_cast<size_t>(slot)].merged >= 0)
-      slot = slots_[static_cast<size_t>(slot)].merged;
-    return slot;
-  }
-
-  struct InPlace {
-    int out, in, call;
-  };
-
   const Graph& graph_;
-  const std::vector<int> producers_;
+  const Aliases own_;  ///< reshapes alone
   Program program_;
   std::map<TensorId, BufferRef> fixed_;
-  std::map<TensorId, int> slot_of_;
-  std::map<size_t, std::vector<int>> packed_;  // constants that lowering made, by the hash of their bytes
-  std::vector<Slot> slots_;
-  std::vector<std::vector<PendingRef>> refs_;
-  std::vector<InPlace> in_place_;
+  std::vector<std::optional<NodeLowering>> lowered_;  ///< per node
+  Layout layout_;
   std::map<std::string, int> kernel_of_;
   std::set<std::string> kernel_names_;
 };

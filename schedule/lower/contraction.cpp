@@ -139,6 +139,41 @@ FlightValue ContractionBuilder::packed_scale(const Expr& block) const {
   return out;
 }
 
+namespace {
+
+/// Operands of the steps whose memory the result may take, as LoweredCall::in_place_of.
+int addends_in_place(const LoweringContext& c, const ContractionPlan& plan,
+                     const std::vector<KernelOperand>& operands) {
+  // A tile that overlaps its neighbour computes elements twice.
+  if (plan.tile.chunk % plan.tile.width() != 0 || plan.shape.rows.back().extent % plan.tile.rows != 0) return -1;
+  const auto is_addend = [&](size_t input) {
+    bool read = false;
+    for (const PointwiseStep& step : plan.steps) {
+      const auto at = std::find(step.operands.begin(), step.operands.end(), static_cast<int64_t>(input));
+      if (at == step.operands.end()) continue;
+      if (reads_table(step)) return false;
+      read = true;
+    }
+    return read;
+  };
+  const TensorType& out = c.out().type;
+  int found = 0;
+  for (size_t i = 0; i < operands.size() && i < 31; i++) {
+    const KernelOperand& operand = operands[i];
+    if (operand.kind != KernelOperand::Kind::kTensor) continue;
+    const TensorType& type = c.graph[operand.tensor].type;
+    if (storage_bytes(type.type) != storage_bytes(out.type) || element_count(type.shape) != element_count(out.shape))
+      continue;
+    bool alone = true;
+    for (size_t input = 0; input < c.node.inputs.size(); input++)
+      alone = alone && (c.node.inputs[input] != operand.tensor || is_addend(input));
+    if (alone) found |= 1 << i;
+  }
+  return found == 0 ? -1 : found;
+}
+
+}  // namespace
+
 Result<NodeLowering> ContractionBuilder::finish() {
   auto pipeline = std::make_shared<KernelPipeline>();
   const std::string kind = attrs_.windows.empty() || shape().window.empty() ? "gemm" : "conv";
@@ -157,6 +192,8 @@ Result<NodeLowering> ContractionBuilder::finish() {
 
   LoweredCall call;
   call.operands = operands_.operands();
+  call.in_place_of = addends_in_place(c_, plan_, operands_.operands());
+  pipeline->in_place = call.in_place_of > 0;
   call.operands.push_back(KernelOperand::of(c_.node.outputs[0]));
   call.macs = shape().out_size * shape().reduction;
   // A hand-over costs some half a microsecond: a task of less than 400,000 multiply-accumulates is not worth one.
@@ -165,6 +202,7 @@ Result<NodeLowering> ContractionBuilder::finish() {
                      to_string(c_.out().shape()) + ", tile " + tile().text();
   call.key = "contraction|" + c_.target.name + "|" + key_text() + "|" + operands_.key() + "|" +
              (plan_.requant ? requant_key_ : steps_key(plan_.steps)) + "|" + qlathe::name(out_type);
+  if (pipeline->in_place) call.key += "|in place of " + std::to_string(call.in_place_of);
   if (!plan_.requant_note.empty()) call.notes.push_back(plan_.requant_note);
   call.pipeline = std::move(pipeline);
   lowering_.calls.push_back(std::move(call));

@@ -49,7 +49,7 @@ struct LoweredCall {
   std::string key;
   std::vector<KernelOperand> operands;  ///< the pipeline's inputs, then its outputs
   int32_t min_rows_per_task = 1;        ///< rows that are worth handing to another thread
-  /// An output may share memory with operand `in_place_of` (index into operands); -1: never.
+  /// Operands whose memory the result may take, one bit each (KernelPipeline::in_place is set then); -1: none.
   int in_place_of = -1;
   int64_t macs = 0;                ///< multiply-accumulates of the whole call
   std::string description;         ///< one line for reports and comments: shapes, tile, formula

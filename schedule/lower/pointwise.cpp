@@ -2,6 +2,8 @@
 // alike are merged, so that the vectorized axis is as long as it can be.
 #include "frontend/ops/pointwise.h"
 
+#include <set>
+
 #include "schedule/lower/iteration.h"
 #include "schedule/lower/operands.h"
 #include "schedule/lower/rows.h"
@@ -53,10 +55,24 @@ Result<NodeLowering> lower_pointwise(const LoweringContext& context) {
 
   call.operands = bindings.operands();
   call.operands.push_back(KernelOperand::of(context.node.outputs[0]));
-  const bool same_bytes = storage_bytes(context.in(0).type.type) == storage_bytes(out.type.type);
-  if (exact && same_bytes && element_count(x_extents) == element_count(extents)) {
-    pipeline->in_place = true;
-    call.in_place_of = 0;
+  if (exact) {
+    int in_place = 0;
+    // Operands of the result's extents are read once, at the element that is computed; tables anywhere.
+    std::set<TensorId> tables;
+    for (const PointwiseStep& step : attrs.steps) {
+      if (reads_table(step)) tables.insert(context.node.inputs[static_cast<size_t>(step.operands[0])]);
+    }
+    for (size_t i = 0; i + 1 < call.operands.size() && i < 31; i++) {
+      const TensorId id = call.operands[i].tensor;
+      if (call.operands[i].kind != KernelOperand::Kind::kTensor || tables.count(id)) continue;
+      const TensorType& type = context.graph[id].type;
+      if (storage_bytes(type.type) != storage_bytes(out.type.type)) continue;
+      if (element_count(type.shape) == element_count(out.shape())) in_place |= 1 << i;
+    }
+    if (in_place != 0) {
+      pipeline->in_place = true;
+      call.in_place_of = in_place;
+    }
   }
   call.key = "pointwise|" + context.target.name + "|" + name(context.in(0).type.type) + "[" + to_string(x_extents) +
              "]->" + name(out.type.type) + "[" + to_string(out.shape()) + "]" + steps.key() + "|" +

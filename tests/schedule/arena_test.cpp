@@ -51,6 +51,30 @@ TEST(Arena, LiveBuffersNeverOverlapOnRandomRequests) {
   }
 }
 
+TEST(Arena, SearchReachesTheBoundWhereNoHeuristicDoes) {
+  std::mt19937 random(3);
+  int searched = 0;
+  for (int round = 0; round < 60; round++) {
+    std::vector<ArenaRequest> requests(24);
+    for (ArenaRequest& r : requests) {
+      r.bytes = 64 * static_cast<int64_t>(1 + random() % 40);
+      r.first = static_cast<int>(random() % 20);
+      r.last = r.first + static_cast<int>(random() % 8);
+    }
+    const ArenaPlan plan = plan_arena(requests, 64);
+    expect_valid(requests, plan, 64);
+    EXPECT_LE(plan.bytes, plan.lower_bound + plan.lower_bound / 10) << "round " << round;
+    searched += plan.method == "search" ? 1 : 0;
+  }
+  EXPECT_GT(searched, 0) << "no round needed the search: the test shows nothing of it";
+}
+
+TEST(Arena, PeakIsTheFirstCallWithTheMostLiveBytes) {
+  const ArenaPlan plan = plan_arena({{100, 0, 1}, {200, 1, 2}, {300, 2, 3}, {200, 4, 4}, {292, 4, 4}}, 4);
+  EXPECT_EQ(plan.peak, 2);
+  EXPECT_EQ(plan.lower_bound, 500);
+}
+
 TEST(Arena, SameRequestsGiveTheSamePlan) {
   const std::vector<ArenaRequest> requests = {{100, 0, 2}, {300, 1, 3}, {100, 2, 4}, {300, 0, 1}};
   EXPECT_EQ(plan_arena(requests, 16).offsets, plan_arena(requests, 16).offsets);
