@@ -82,11 +82,24 @@ std::string constant_comment(const PackedConstant& constant) {
                      constant.layout.empty() || constant.layout == "row-major" ? "" : ", packed " + constant.layout);
 }
 
-std::string constant_definition(const PackedConstant& constant, const std::string& name, const char* linkage) {
+/// A pointer to a type of stdint.h as one to the runtime's type of the same size: they differ where int32_t is long.
+std::string as_runtime(const std::string& pointer, const char* constness, const std::string& type) {
+  return type == "i32" || type == "u32" ? fmt::format("reinterpret_cast<{}{}*>({})", constness, type, pointer)
+                                        : pointer;
+}
+
+std::string runtime_type(ValueType type) {
+  const std::string name = cpp_type(type);
+  return name == "int32_t" ? "i32" : name == "uint32_t" ? "u32" : name;
+}
+
+std::string constant_definition(const PackedConstant& constant, const std::string& name, const char* linkage,
+                                int64_t alignment) {
   const auto count = constant.bytes.size() / static_cast<size_t>(storage_bytes(constant.type));
-  return constant_comment(constant) + fmt::format("alignas(64) {}const {} {}[{}] = {};\n\n", linkage,
-                                                  cpp_type(constant.type), name, count,
-                                                  array_initializer(constant.type, constant.bytes));
+  // Inside the model's own file by the runtime's names: int32_t need not be int.
+  const std::string type = *linkage == 0 ? runtime_type(constant.type) : cpp_type(constant.type);
+  return constant_comment(constant) + fmt::format("alignas({}) {}const {} {}[{}] = {};\n\n", alignment, linkage, type,
+                                                  name, count, array_initializer(constant.type, constant.bytes));
 }
 
 std::string caller_name(const ProgramCall& call) {
@@ -113,6 +126,7 @@ class ModelSource {
     const bool separate = options_.weights == WeightPlacement::kSeparate;
     const std::string weights = weight_section();
     return fill_template("model.cpp.in", {{"model", names_.model},
+                                          {"PREFIX", names_.prefix},
                                           {"limits_include", limits_include(weights + kernels)},
                                           {"title", title(program_)},
                                           {"provenance", comment_lines(options_.provenance)},
@@ -140,7 +154,7 @@ class ModelSource {
     switch (options_.weights) {
       case WeightPlacement::kInline:
         for (size_t i = 0; i < program_.constants.size(); i++) {
-          out += constant_definition(program_.constants[i], names_.constants[i], "");
+          out += constant_definition(program_.constants[i], names_.constants[i], "", program_.arena_alignment);
         }
         return out;
       case WeightPlacement::kSeparate:
@@ -215,19 +229,19 @@ class ModelSource {
     };
     switch (ref.space) {
       case BufferRef::Space::kInput:
-        if (ref.offset == 0) return names_.inputs[static_cast<size_t>(ref.index)];
+        if (ref.offset == 0) return as_runtime(names_.inputs[static_cast<size_t>(ref.index)], constness, type);
         return shifted(
             fmt::format("reinterpret_cast<const unsigned char*>({})", names_.inputs[static_cast<size_t>(ref.index)]),
             std::to_string(ref.offset));
       case BufferRef::Space::kOutput:
-        if (ref.offset == 0) return names_.outputs[static_cast<size_t>(ref.index)];
+        if (ref.offset == 0) return as_runtime(names_.outputs[static_cast<size_t>(ref.index)], constness, type);
         return shifted(
             fmt::format("reinterpret_cast<unsigned char*>({})", names_.outputs[static_cast<size_t>(ref.index)]),
             std::to_string(ref.offset));
       case BufferRef::Space::kConstant: {
         const std::string& name = names_.constants[static_cast<size_t>(ref.index)];
         if (options_.weights == WeightPlacement::kBinary) return shifted("weight_base", name);
-        return name;
+        return options_.weights == WeightPlacement::kSeparate ? as_runtime(name, constness, type) : name;
       }
       case BufferRef::Space::kArena:
         return shifted("base", names_.arena.at({call.buffer_names[i], ref.offset}));
@@ -266,6 +280,21 @@ class ModelSource {
     return wrap_code(fmt::format("{}({});", kernel.name(), fmt::join(arguments, ", ")), "  ");
   }
 
+  /// The hook behind a call: its result, for checksums and counters.
+  std::string after_text(const ProgramCall& call, size_t index) const {
+    const auto& parameters = kernels_[static_cast<size_t>(call.kernel)].parameters();
+    size_t buffer = 0;
+    const KernelParameter* result = nullptr;
+    for (const KernelParameter& p : parameters) {
+      if (p.role == ParameterRole::kInput || p.role == ParameterRole::kOutput) buffer++;
+      if (p.role == ParameterRole::kOutput) result = &p;
+    }
+    QL_CHECK(result != nullptr && buffer == call.buffers.size(), call.description);
+    return wrap_code(fmt::format("{}_AFTER({}, {}, {});", names_.prefix, index,
+                                 argument(call, buffer - 1, *result, true), result->bytes),
+                     "  ");
+  }
+
   /// What was proven about the requantization of each call that has one.
   std::string requantizations() const {
     std::string out;
@@ -299,12 +328,13 @@ class ModelSource {
     }
     if (program_.state_bytes > 0) out += "  unsigned char* const state_base = static_cast<unsigned char*>(state);\n";
     if (binary) out += "  const unsigned char* const weight_base = static_cast<const unsigned char*>(weights);\n";
-    out += "\n";
-    for (const ProgramCall& call : program_.calls) {
+    out += fmt::format("  {}_BEGIN();\n\n", names_.prefix);
+    for (size_t index = 0; index < program_.calls.size(); index++) {
+      const ProgramCall& call = program_.calls[index];
       out += wrap_comment(caller_name(call) + ": " + comment_text(call.description), "  // ", "  //   ");
       for (const std::string& note : call.notes)
         out += "  //   " + first_words(comment_text(note)) + "\n";
-      out += call_text(call);
+      out += call_text(call) + after_text(call, index);
     }
     out += "  return 0;\n}\n";
     if (program_.state_bytes > 0) out += reset_function();
@@ -353,7 +383,7 @@ Result<std::vector<EmittedFile>> emit_cpp(const Program& program, const std::vec
       declarations +=
           constant_comment(c) + fmt::format("extern const {} {}[{}];\n", cpp_type(c.type), names.constants[i],
                                             c.bytes.size() / static_cast<size_t>(storage_bytes(c.type)));
-      definitions += constant_definition(c, names.constants[i], "extern ");
+      definitions += constant_definition(c, names.constants[i], "extern ", program.arena_alignment);
     }
     files.push_back({names.model + "_weights.h", fill_template("weights.h.in", {{"model", names.model},
                                                                                 {"PREFIX", names.prefix},
@@ -371,8 +401,11 @@ Result<std::vector<EmittedFile>> emit_cpp(const Program& program, const std::vec
       std::copy(program.constants[i].bytes.begin(), program.constants[i].bytes.end(), bytes.begin() + offsets[i]);
     }
     files.push_back({names.model + "_weights.bin", std::move(bytes)});
+    if (!program.constants.empty())
+      files.push_back({names.model + "_weights.S", fill_template("weights.S.in", {{"model", names.model}})});
   }
   files.push_back({names.model + "_self_test.cpp", emit_self_test(program, options, names)});
+  files.push_back({names.model + "_trace.h", emit_trace(program, options, names)});
   files.push_back({"main.cpp", emit_main(program, options, names)});
   files.push_back({"CMakeLists.txt", emit_build_file(program, options, names)});
   files.push_back({"qlathe_runtime.h", amalgamated_runtime()});

@@ -105,16 +105,17 @@ QL_NAMESPACE_BEGIN
 
 typedef int8_t i8;
 typedef int16_t i16;
-typedef int32_t i32;
+// int32_t is long on some microcontrollers; int is what literals and arithmetic are.
+typedef int i32;
 typedef int64_t i64;
 typedef uint8_t u8;
 typedef uint16_t u16;
-typedef uint32_t u32;
+typedef unsigned int u32;
 typedef uint64_t u64;
 typedef float f32;
 typedef double f64;
 
-static_assert(sizeof(f32) == 4 && sizeof(f64) == 8, "IEEE float and double");
+static_assert(sizeof(i32) == 4 && sizeof(f32) == 4 && sizeof(f64) == 8, "int of 32 bits, IEEE float and double");
 
 // Copies of a constant size; compilers make one move of it.
 template <size_t Bytes>

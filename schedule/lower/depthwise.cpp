@@ -1,9 +1,11 @@
 // depthwise: every channel with its own window. This file has the general form (any types, windows, multiplier): a tile
 // of columns x channels in registers, one tap after the other. depthwise_dot.cpp has the fast one for 8-bit operands.
 #include <algorithm>
+#include <cstring>
 
 #include "schedule/halide_algebra.h"
 #include "schedule/lower/depthwise_shape.h"
+#include "schedule/lower/requantize_kernel.h"
 
 namespace qlathe {
 
@@ -129,15 +131,38 @@ Result<NodeLowering> lower_general(const LoweringContext& c) {
     if (!c.has(zero_slot)) return value;
     return value - cast(type, k.operand(zero_slot, name, at).expr);
   };
-  const Expr a = element(lhs_type, lhs(position + channel), kLhsZeroPoint, "lhs_zero_point");
+  // Scalar kernels too start their sums at the zero point's term and end them in a proven formula.
+  DepthwiseSums sums;
+  std::optional<RequantChoice> choice;
+  Halide::ImageParam initial;
+  const bool integers = !c.target.vectorize && depthwise_sums_apply(c);
+  if (integers) {
+    sums = depthwise_sums(k);
+    choice = sums.choose(k);
+    PackedConstant constant{c.node.origin.name + ".initial", ValueType::kI32, {k.n()}, {}, "[c]"};
+    constant.bytes.resize(sums.start.size() * 4);
+    std::memcpy(constant.bytes.data(), sums.start.data(), constant.bytes.size());
+    k.lowering.constants.push_back(constant);
+    initial = k.operands.constant(constant, 0, "initial");
+  }
+  const Expr a = integers ? cast(type, lhs(position + channel))
+                          : element(lhs_type, lhs(position + channel), kLhsZeroPoint, "lhs_zero_point");
   const Expr w = element(rhs_type, rhs(tap * i32(k.n()) + n), kRhsZeroPoint, "rhs_zero_point");
   Func sum("acc"), out("out");
   std::vector<Expr> here(vars.begin(), vars.end());
-  sum(vars) = Halide::Internal::make_zero(type);
+  sum(vars) = integers ? initial(n) : Halide::Internal::make_zero(type);
   sum(here) = float_sum ? HalideAlgebra::fma(a, w, sum(here)) : sum(here) + a * w;
-  QL_ASSIGN(const Expr result, k.epilogue(sum(here), 0, k.attrs.steps, at));
-  out(vars) = result;
-  k.epilogue_key = steps_key(k.attrs.steps);
+  if (choice) {
+    const RequantKernel requant(*choice, c.out().type.type, c.node.origin.name, false, k.operands, k.lowering);
+    k.epilogue_key = requant.key();
+    out(vars) = requant.apply(sum(here), n);
+  } else {
+    const std::vector<PointwiseStep>& steps = integers ? sums.steps : k.attrs.steps;
+    QL_ASSIGN(const Expr result, k.epilogue(sum(here), sums.added, steps, at));
+    out(vars) = result;
+    k.epilogue_key = steps_key(steps);
+  }
+  if (integers) k.epilogue_key += "|initial";
 
   // Tile: columns x channels.
   const Var x = axes.back(), xo("xo"), xi("xi"), np("np"), nj("nj"), v("v"), lane("c");

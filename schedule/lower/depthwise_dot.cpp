@@ -66,10 +66,16 @@ DotTile choose(const DepthwiseKernel& k) {
 
 bool depthwise_dot_applies(const LoweringContext& c) {
   const auto& attrs = c.node.as<DepthwiseAttrs>();
-  if (!c.target.vectorize || attrs.accumulator != ValueType::kI32 || attrs.windows.size() != 2) return false;
+  return c.target.vectorize && c.in(kRhs).shape().size() == 4 && c.in(kRhs).shape()[2] >= 4 &&
+         attrs.windows[0].kernel >= 2 && depthwise_sums_apply(c);
+}
+
+bool depthwise_sums_apply(const LoweringContext& c) {
+  const auto& attrs = c.node.as<DepthwiseAttrs>();
+  if (attrs.accumulator != ValueType::kI32 || attrs.windows.size() != 2) return false;
   if (!byte_integer(c.in(kLhs).type.type) || !byte_integer(c.in(kRhs).type.type)) return false;
   const Tensor& rhs = c.in(kRhs);
-  if (!rhs.is_constant() || rhs.shape().back() != 1 || rhs.shape()[2] < 4 || attrs.windows[0].kernel < 2) return false;
+  if (!rhs.is_constant() || rhs.shape().back() != 1) return false;
   if (c.has(kLhsZeroPoint) && (!c.in(kLhsZeroPoint).is_constant() || c.in(kLhsZeroPoint).data->size() != 1))
     return false;
   if (!c.has(kRhsZeroPoint)) return info(rhs.type.type).max <= 127;

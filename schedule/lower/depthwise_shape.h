@@ -52,6 +52,8 @@ struct DepthwiseSums {
   std::optional<RequantChoice> choose(DepthwiseKernel& kernel);
 };
 DepthwiseSums depthwise_sums(const DepthwiseKernel& kernel);
+/// Whether depthwise_sums can say them: bytes, constant weights with zero points of constants, two window axes.
+bool depthwise_sums_apply(const LoweringContext& context);
 /// Element (ky, kx, c) of the weights less its zero point.
 int64_t depthwise_weight(const DepthwiseKernel& kernel, int64_t ky, int64_t kx, int64_t channel);
 

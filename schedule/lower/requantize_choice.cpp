@@ -270,12 +270,20 @@ std::optional<RequantChoice> choose_requantization(const RequantRequest& r, std:
   options.block = 0;  // one kernel for all channels, so one formula
   options.formulas = {RequantFormula::kF32Magic, RequantFormula::kF32Fma, RequantFormula::kF32Mul,
                       RequantFormula::kF64Magic, RequantFormula::kF64Fma};
+  // Plain C++: a processor without fast floats, or with none at all.
+  if (!r.context->target.vectorize) options.formulas.insert(options.formulas.begin(), RequantFormula::kI64);
   if (r.shifted) options.formulas.insert(options.formulas.begin(), RequantFormula::kF32Shifted);
   const RequantProof proof = chains.requantizations().empty()
                                  ? prove_requantization(chains.take(), r.reachable, options)
                                  : prove_requantization(chains.requantizations(), r.reachable, options);
   note = "requantize: " + proof.summary();
   if (!proof.uniform() || proof.blocks[0].formula == RequantFormula::kReference) return std::nullopt;
+  if (proof.blocks[0].formula == RequantFormula::kI64) {
+    const bool words = std::all_of(proof.channels.begin(), proof.channels.end(), [](const RequantConstants& c) {
+      return c.mantissa >= INT32_MIN && c.mantissa <= INT32_MAX;
+    });
+    if (!words) return std::nullopt;
+  }
   RequantChoice choice{proof.blocks[0].formula, proof.channels, proof.channels[0].lo, proof.channels[0].hi};
   for (size_t c = 0; c < choice.channels.size(); c++) {
     const AccumulatorInterval& reach = r.reachable[c];

@@ -13,6 +13,13 @@ using Halide::Expr;
 
 namespace {
 
+/// kI64: every channel rounds by half a unit of at least 2^33: the upper word of the product is all that counts.
+bool upper_word(const RequantChoice& choice) {
+  return std::all_of(choice.channels.begin(), choice.channels.end(), [](const RequantConstants& c) {
+    return c.shift > 32 && c.rounding == int64_t{1} << (c.shift - 1);
+  });
+}
+
 bool is_f64(RequantFormula f) { return f == RequantFormula::kF64Magic || f == RequantFormula::kF64Fma; }
 
 Expr fma(const Expr& a, const Expr& b, const Expr& c) {
@@ -46,8 +53,28 @@ RequantKernel::Constants RequantKernel::bind(ValueType type, const std::string& 
 
 RequantKernel::RequantKernel(const RequantChoice& choice, ValueType out_type, const std::string& node, bool joined,
                              FlatOperands& operands, NodeLowering& lowering)
-    : choice_(choice), out_type_(out_type), node_(node), joined_(joined && !is_f64(choice.formula)) {
+    : choice_(choice),
+      out_type_(out_type),
+      node_(node),
+      joined_(joined && !is_f64(choice.formula) && choice.formula != RequantFormula::kI64) {
   const RequantFormula f = choice.formula;
+  if (f == RequantFormula::kI64) {
+    const bool upper = upper_word(choice);
+    multiplier_ = bind<int32_t>(
+        ValueType::kI32, "multiplier", [](auto& c) { return c.mantissa; }, operands, lowering);
+    shift_ = bind<int32_t>(
+        ValueType::kI32, "shift", [&](auto& c) { return upper ? c.shift - 32 : c.shift; }, operands, lowering);
+    if (!upper)
+      addend_ = bind<int64_t>(
+          ValueType::kI64, "rounding", [](auto& c) { return c.rounding; }, operands, lowering);
+    zero_ = choice.channels[0].zero_point;
+    if (std::any_of(choice.channels.begin(), choice.channels.end(), [&](auto& c) { return c.zero_point != zero_; })) {
+      zero_ = 0;
+      zero_point_ = bind<int32_t>(
+          ValueType::kI32, "zero_point", [](auto& c) { return c.zero_point; }, operands, lowering);
+    }
+    return;
+  }
   if (is_f64(f)) {
     multiplier_ = bind<double>(
         ValueType::kF64, "multiplier", [](auto& c) { return c.m64; }, operands, lowering);
@@ -85,6 +112,25 @@ Expr RequantKernel::low_byte(const Expr& x, float lo, float hi, const Expr& shif
   return cast<uint8_t>(Halide::reinterpret<uint32_t>(t));
 }
 
+/// floor((acc * m + 2^(s - 1)) / 2^s) with s = 32 + t and t > 0 is floor((upper + 2^(t - 1)) / 2^t), upper the
+/// product's upper word: one long multiplication and arithmetic of 32 bits. |upper| is at most 2^30, t at most 30: no
+/// overflow.
+Expr RequantKernel::integer(const Expr& accumulator, const Expr& channel) const {
+  const Expr product = cast<int64_t>(accumulator) * cast<int64_t>(load(multiplier_, channel));
+  const Expr shift = load(shift_, channel);
+  Expr value;
+  if (!addend_.present) {
+    const Expr upper = cast<int32_t>(product >> Halide::Internal::make_const(Halide::UInt(64), 32));
+    const Expr half = (Expr(1) << cast<uint32_t>(shift)) >> Halide::Internal::make_const(Halide::UInt(32), 1);
+    value = (upper + half) >> cast<uint32_t>(shift);
+  } else {
+    value = cast<int32_t>((product + load(addend_, channel)) >> cast<uint64_t>(cast<uint32_t>(shift)));
+  }
+  if (zero_point_.present) value = value + load(zero_point_, channel);
+  if (zero_ != 0) value = value + zero_;
+  return Halide::clamp(value, choice_.lo, choice_.hi);
+}
+
 /// To int32 first, which packs saturate four vectors at a time.
 Expr RequantKernel::saturated(const Expr& accumulator, const Expr& channel) const {
   const bool shifted = choice_.formula == RequantFormula::kF32Shifted;
@@ -108,6 +154,10 @@ Expr RequantKernel::saturated(const Expr& accumulator, const Expr& channel) cons
 }
 
 Expr RequantKernel::apply(const Expr& accumulator, const Expr& channel) const {
+  if (choice_.formula == RequantFormula::kI64) {
+    const Expr value = integer(accumulator, channel);
+    return is_signed(out_type_) ? cast<int8_t>(value) : cast<uint8_t>(value);
+  }
   if (joined_) return saturated(accumulator, channel);
   constexpr float kMagic = 12582912.0f;  // 1.5 * 2^23
   const Expr m = load(multiplier_, channel);
@@ -155,7 +205,7 @@ Expr RequantKernel::apply(const Expr& accumulator, const Expr& channel) const {
 std::string RequantKernel::key() const {
   std::string key = std::string(joined_ ? "requant joined " : "requant ") + name(choice_.formula) + "," +
                     std::to_string(choice_.lo) + "," + std::to_string(choice_.hi) + "+" + std::to_string(zero_) + ",";
-  for (const Constants* c : {&multiplier_, &addend_, &zero_point_})
+  for (const Constants* c : {&multiplier_, &addend_, &shift_, &zero_point_})
     key += c->present ? c->uniform ? "u" : "c" : "-";
   return key;
 }

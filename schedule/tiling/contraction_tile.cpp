@@ -60,9 +60,11 @@ ContractionTile choose_tile(const TileRequest& request) {
   const Target& target = *request.target;
   ContractionTile best;
   if (!target.vectorize) {
-    // Plain C++: the compiler vectorizes the loop over channels if it can.
-    best.rows = static_cast<int>(std::min<int64_t>(4, request.rows));
-    best.vectors = static_cast<int>(std::min<int64_t>(16, request.n));
+    // Plain C++: the compiler vectorizes the loop over channels if it can. A microcontroller has twelve registers, of
+    // which four hold sums.
+    const bool few = target.max_accumulators <= 4;
+    best.rows = static_cast<int>(std::min<int64_t>(few ? 2 : 4, request.rows));
+    best.vectors = static_cast<int>(std::min<int64_t>(few ? 2 : 16, request.n));
     std::tie(best.chunks, std::ignore) = chunks_for(request.n, best.vectors);
     best.chunk = request.n / best.chunks;
     return best;
