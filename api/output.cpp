@@ -3,16 +3,21 @@
 #include <xxhash.h>
 
 #include <cerrno>
+#include <cmath>
 #include <cstdlib>
 #include <cstring>
 #include <filesystem>
+#include <map>
 
+#include "api/code_figures.h"
 #include "api/qlathe.h"
 #include "api/sample_inputs.h"
+#include "codegen/cpp/emit_files.h"
 #include "codegen/halide/lower_program.h"
 #include "codegen/native/object_files.h"
 #include "frontend/formats/atomic_write.h"
 #include "frontend/ir/text.h"
+#include "schedule/memory/report.h"
 
 namespace qlathe {
 namespace {
@@ -96,6 +101,48 @@ std::string graph_hash(const Graph& graph) {
   return out;
 }
 
+struct TracedRun {
+  std::vector<HostTensor> outputs;
+  std::vector<std::optional<uint32_t>> checksums;  ///< one a call of the program
+};
+
+/// Outputs for these inputs, and checksums of the results of those calls that alone make a tensor of the graph.
+Result<TracedRun> traced_run(const Graph& graph, const Program& program, const std::vector<HostTensor>& inputs) {
+  std::map<std::string, TensorId> by_name;
+  for (const Node& node : graph.nodes) {
+    for (const TensorId id : node.outputs)
+      by_name[graph[id].name] = id;
+  }
+  std::map<std::string, int> writers;
+  for (const ProgramCall& call : program.calls)
+    writers[call.buffer_names.back()]++;
+  Graph traced = graph;
+  std::vector<int> position(program.calls.size(), -1);
+  for (size_t c = 0; c < program.calls.size(); c++) {
+    const std::string& name = program.calls[c].buffer_names.back();
+    const auto tensor = by_name.find(name);
+    if (tensor == by_name.end() || writers[name] != 1) continue;
+    position[c] = static_cast<int>(traced.outputs.size());
+    traced.outputs.push_back(tensor->second);
+  }
+  QL_ASSIGN(std::vector<HostTensor> results, sample_outputs(traced, inputs));
+  TracedRun run;
+  for (const int at : position) {
+    run.checksums.emplace_back();
+    if (at < 0) continue;
+    const HostTensor& result = results[static_cast<size_t>(at)];
+    bool nan = false;
+    if (result.type() == ValueType::kF32) {
+      for (const float value : result.as<float>())
+        nan = nan || std::isnan(value);
+    }
+    if (!nan) run.checksums.back() = result_checksum(result.bytes(), static_cast<size_t>(result.byte_size()));
+  }
+  results.resize(graph.outputs.size());
+  run.outputs = std::move(results);
+  return run;
+}
+
 }  // namespace
 
 Result<ModelOutput> make_output(const Graph& graph, const OutputOptions& options) {
@@ -103,6 +150,11 @@ Result<ModelOutput> make_output(const Graph& graph, const OutputOptions& options
   if (options.kind != OutputKind::kCpp && !target->object) {
     return Status::unsupported({"", "", "--target"}, "target " + target->name + " is reached through C++ only",
                                "use --emit cpp");
+  }
+  if (options.package != PackageKind::kFlat &&
+      (options.kind != OutputKind::kCpp || options.weights == WeightPlacement::kBinary)) {
+    return Status::user({"", "", "--package"}, "a package is C++ with its weights in it",
+                        "use --emit cpp and --weights inline or separate");
   }
   QL_ASSIGN(Graph canonical, canonical_graph(graph, options.observer));
   if (!options.name.empty()) canonical.name = options.name;
@@ -117,28 +169,62 @@ Result<ModelOutput> make_output(const Graph& graph, const OutputOptions& options
   emit.provenance = options.provenance;
   std::vector<std::vector<HostTensor>> inputs = options.golden_inputs;
   if (inputs.empty()) inputs = {sample_inputs(canonical, 1)};
-  for (std::vector<HostTensor>& golden : inputs) {
-    QL_ASSIGN(std::vector<HostTensor> outputs, sample_outputs(canonical, golden));
-    emit.golden.push_back({std::move(golden), std::move(outputs)});
+  for (size_t g = 0; g < inputs.size(); g++) {
+    if (g == 0 && options.kind == OutputKind::kCpp) {
+      QL_ASSIGN(TracedRun run, traced_run(canonical, program, inputs[g]));
+      emit.checksums = std::move(run.checksums);
+      emit.golden.push_back({std::move(inputs[g]), std::move(run.outputs)});
+      continue;
+    }
+    QL_ASSIGN(std::vector<HostTensor> outputs, sample_outputs(canonical, inputs[g]));
+    emit.golden.push_back({std::move(inputs[g]), std::move(outputs)});
   }
   ModelOutput out;
+  out.unmeasured = options.kind != OutputKind::kCpp ? "the output is no C++" : "not asked for";
   if (options.kind == OutputKind::kCpp) {
     QL_ASSIGN(out.files, emit_cpp(program, kernels, emit));
+    if (options.measure) {
+      const EmitNames names = make_names(program);
+      QL_ASSIGN(out.figures, measure_code(out.files, names.model, *target));
+      if (!out.figures) out.unmeasured = gcc_of(*target) + " is not installed";
+      emit.figures = out.figures;
+      // The header alone states them.
+      for (EmittedFile& file : out.files) {
+        if (file.name == names.model + ".h") file.bytes = emit_header(program, kernels, emit, names);
+      }
+    }
   } else {
     const ObjectKind kind = options.kind == OutputKind::kObject   ? ObjectKind::kObject
                             : options.kind == OutputKind::kStatic ? ObjectKind::kStatic
                                                                   : ObjectKind::kShared;
     QL_ASSIGN(out.files, emit_objects(program, kernels, emit, kind));
   }
+  QL_ASSIGN(out.files, make_package(options.package, std::move(out.files),
+                                    {make_names(program).model, "1.0.0", target, options.provenance}));
   for (const PackedConstant& constant : program.constants)
     out.weight_bytes += static_cast<int64_t>(constant.bytes.size());
   out.arena_bytes = program.arena_bytes + scratch_bytes(program, kernels);
   out.state_bytes = program.state_bytes;
+  out.scratch_bytes = out.arena_bytes - program.arena_bytes;
+  out.name = program.name;
+  out.target = target->name;
+  out.memory_text = memory_text(program);
+  out.memory_svg = memory_svg(program);
+  out.peak_call = peak_call_name(program);
   for (const ProgramCall& call : program.calls) {
+    out.macs += call.macs;
+    out.calls.emplace_back(call.origin.name, call.description);
     for (const std::string& note : call.notes)
       out.notes.push_back(call.origin.name + ": " + note);
   }
   return out;
+}
+
+Result<MemoryReport> memory_report(const Graph& graph, const std::string& name, int threads) {
+  QL_ASSIGN(const Target* const target, TargetRegistry::get(name));
+  QL_ASSIGN(const Graph canonical, canonical_graph(graph));
+  QL_ASSIGN(const Program program, plan_program(canonical, *target, threads));
+  return MemoryReport{memory_text(program), memory_svg(program)};
 }
 
 Status write_folder(const std::string& path, const std::vector<EmittedFile>& files) {
@@ -158,16 +244,27 @@ Status write_folder(const std::string& path, const std::vector<EmittedFile>& fil
     fs::create_directories(folder, code);
     if (code) return file_problem(folder, "the folder cannot be made", code);
   }
+  std::vector<fs::path> folders_made;  // inside an existing folder
   const auto write = [&]() -> Status {
     QL_ASSIGN(const std::unique_ptr<ScratchFolder> staged, ScratchFolder::create(folder));
     const fs::path saved = staged->path() / "saved";
     if (!fs::create_directory(saved, code)) return file_problem(saved, "cannot be made", code);
-    for (const EmittedFile& file : files)
+    for (const EmittedFile& file : files) {
+      // Names may have folders in them.
+      for (const fs::path& root : {staged->path(), saved, folder}) {
+        const fs::path parent = (root / file.name).parent_path();
+        if (fs::create_directories(parent, code)) folders_made.push_back(parent);
+        if (code) return file_problem(parent, "the folder cannot be made", code);
+      }
       QL_RETURN_IF_ERROR(write_file((staged->path() / file.name).string(), file.bytes));
+    }
     return move_all(files, staged->path(), folder, saved);
   };
   const Status status = write();
-  if (!status.ok() && !made.empty()) fs::remove_all(made, code);
+  if (status.ok()) return status;
+  if (!made.empty()) fs::remove_all(made, code);
+  for (auto empty = folders_made.rbegin(); empty != folders_made.rend(); ++empty)
+    fs::remove(*empty, code);  // those of the staging folder are gone already
   return status;
 }
 

@@ -1,10 +1,13 @@
 #pragma once
 /// From a graph to files, whole or not at all.
+#include <optional>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "api/pipeline.h"
 #include "codegen/cpp/emit.h"
+#include "codegen/cpp/package.h"
 
 namespace qlathe {
 
@@ -17,19 +20,35 @@ struct OutputOptions {
   WeightPlacement weights = WeightPlacement::kInline;  ///< of C++; objects hold them
   std::vector<std::string> provenance;
   std::vector<std::vector<HostTensor>> golden_inputs;  ///< for the self-test; empty: samples from a seed
+  PackageKind package = PackageKind::kFlat;            ///< of C++, weights in it
+  bool measure = false;                                ///< C++: have the target's compiler state code and stack
   int threads = 1;                                     ///< that compile
   StageProgress progress;
   PassObserver observer;
 };
 
 struct ModelOutput {
+  std::string name, target;
   std::vector<EmittedFile> files;
   int64_t weight_bytes = 0, arena_bytes = 0, state_bytes = 0;
+  int64_t scratch_bytes = 0;                               ///< of the arena: kernels' own
+  int64_t macs = 0;                                        ///< of a run
+  std::optional<CodeFigures> figures;                      ///< where they were measured
+  std::string unmeasured;                                  ///< why not, otherwise
+  std::string memory_text, memory_svg;                     ///< the plan (schedule/memory/report.h)
+  std::string peak_call;                                   ///< name of the call at which most bytes are live
+  std::vector<std::pair<std::string, std::string>> calls;  ///< name, description
   std::vector<std::string> notes;  ///< of the calls: which formula a requantization uses, and why
 };
 
 /// A graph, quantized or not, as C++ sources or objects, with header, self-test and a program that runs it.
 Result<ModelOutput> make_output(const Graph& graph, const OutputOptions& options);
+
+/// The memory plan of a graph for a target, without code: text and SVG.
+struct MemoryReport {
+  std::string text, svg;
+};
+Result<MemoryReport> memory_report(const Graph& graph, const std::string& target, int threads = 1);
 
 /// Writes all files into the folder, which is made if need be. Either all of them are there afterwards, or (with an
 /// error) the folder is as it was before.

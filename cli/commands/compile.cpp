@@ -6,7 +6,9 @@
 
 #include "api/float_ops.h"
 #include "api/layers.h"
+#include "api/limits.h"
 #include "api/output.h"
+#include "api/report.h"
 #include "api/support.h"
 #include "cli/commands/commands.h"
 #include "cli/commands/common.h"
@@ -57,6 +59,7 @@ std::vector<std::string> shaping_options(const Arguments& arguments, const Targe
   std::vector<std::string> out = {"--target " + target.name, "--emit " + arguments.get("emit")};
   if (arguments.get("emit") == "cpp") out.push_back("--weights " + arguments.get("weights"));
   if (arguments.has("name")) out.push_back("--name " + arguments.get("name"));
+  if (arguments.has("package")) out.push_back("--package " + arguments.get("package"));
   return out;
 }
 
@@ -66,7 +69,12 @@ void print_summary(const Arguments& arguments, const Target& target, const Model
     JsonText json;
     json.object().member("folder", folder).member("target", target.name).member("macs", macs);
     json.member("weight_bytes", output.weight_bytes).member("arena_bytes", output.arena_bytes);
-    json.member("state_bytes", output.state_bytes).key("files").array();
+    json.member("state_bytes", output.state_bytes);
+    if (output.figures) {
+      json.member("code_bytes", output.figures->code_bytes).member("constant_bytes", output.figures->constant_bytes);
+      json.member("stack_bytes", output.figures->stack_bytes).member("compiler", output.figures->compiler);
+    }
+    json.key("files").array();
     for (const EmittedFile& file : output.files)
       json.object().member("name", file.name).member("bytes", file.bytes.size()).end();
     json.end().key("notes").array();
@@ -82,8 +90,30 @@ void print_summary(const Arguments& arguments, const Target& target, const Model
               target.name.c_str(), bytes_text(output.weight_bytes).c_str(), bytes_text(output.arena_bytes).c_str(),
               output.state_bytes > 0 ? (", state " + bytes_text(output.state_bytes)).c_str() : "",
               grouped(macs).c_str());
+  if (output.figures) {
+    const CodeFigures& f = *output.figures;
+    std::printf("%s: code %s, read-only data %s, stack %s", f.compiler.c_str(), bytes_text(f.code_bytes).c_str(),
+                bytes_text(f.constant_bytes).c_str(), bytes_text(f.stack_bytes).c_str());
+    for (size_t i = 0; i < f.outside.size(); i++)
+      std::printf("%s%s", i == 0 ? ", without " : ", ", f.outside[i].c_str());
+    std::printf("\n");
+  } else if (output.unmeasured != "not asked for") {
+    std::printf("code and stack not measured: %s\n", output.unmeasured.c_str());
+  }
+  std::fputs(output.memory_text.c_str(), stdout);
   for (const std::string& note : output.notes)
     std::printf("  %s\n", note.c_str());
+}
+
+Result<MemoryLimits> memory_limits(const Arguments& arguments) {
+  MemoryLimits limits;
+  if (arguments.has("ram-limit")) {
+    QL_ASSIGN(limits.ram, parse_bytes(arguments.get("ram-limit"), "--ram-limit"));
+  }
+  if (arguments.has("flash-limit")) {
+    QL_ASSIGN(limits.flash, parse_bytes(arguments.get("flash-limit"), "--flash-limit"));
+  }
+  return limits;
 }
 
 /// With --require-integer: an error that lists every op on real numbers.
@@ -98,6 +128,7 @@ Status check_integer(const Graph& quantized) {
 }
 
 Status compile(const Arguments& arguments, const Target& target) {
+  QL_ASSIGN(const MemoryLimits limits, memory_limits(arguments));
   ProgressBar bar;
   QL_ASSIGN(const QuantizedModel quantized, read_quantized(arguments, bar.callback()));
   if (arguments.has("require-integer")) QL_RETURN_IF_ERROR(check_integer(quantized.graph));
@@ -115,6 +146,12 @@ Status compile(const Arguments& arguments, const Target& target) {
   options.threads = arguments.has("threads") ? arguments.number("threads")
                                              : std::max(1, static_cast<int>(std::thread::hardware_concurrency()));
   options.progress = bar.callback();
+  if (arguments.has("package")) {
+    const std::vector<std::string>& names = package_names();
+    const auto at = std::find(names.begin(), names.end(), arguments.get("package")) - names.begin();
+    options.package = static_cast<PackageKind>(at + 1);
+  }
+  options.measure = arguments.has("measure") || limits.ram || limits.flash;
   options.observer = dumps.observer();
   if (!inputs.calibration.empty()) {
     QL_ASSIGN(const CalibrationBatches batches, read_batches(quantized.graph, inputs.calibration));
@@ -122,6 +159,11 @@ Status compile(const Arguments& arguments, const Target& target) {
   }
   QL_ASSIGN(const ModelOutput output, make_output(quantized.graph, options));
   QL_RETURN_IF_ERROR(dumps.problems);
+  // What does not fit is still worth a report.
+  if (arguments.has("report")) {
+    QL_RETURN_IF_ERROR(write_file(arguments.get("report"), report_page(output, options.provenance)));
+  }
+  QL_RETURN_IF_ERROR(check_limits(output, limits));
   {
     const DeferredInterrupt whole_or_nothing;
     QL_RETURN_IF_ERROR(write_folder(arguments.get("output"), output.files));
@@ -165,6 +207,13 @@ Command compile_command() {
        "",
        {}}};
   add_quantize_options(command.options);
+  command.options.push_back(
+      {"package", "KIND", "arrange the C++ as a library of an ecosystem", 0, "", package_names()});
+  command.options.push_back(
+      {"measure", "", "C++: compile it with the target's g++ and state the bytes of code and stack", 0, "", {}});
+  command.options.push_back({"ram-limit", "SIZE", "an error where arena, state and stack are more (64K)", 0, "", {}});
+  command.options.push_back({"flash-limit", "SIZE", "an error where constants and code are more (256K)", 0, "", {}});
+  command.options.push_back({"report", "FILE.html", "write a page with sizes and the memory plan", 0, "", {}});
   command.options.push_back(
       {"require-integer", "", "an error where anything computes with real numbers, listing all of it", 0, "", {}});
   command.options.push_back({"threads", kNumber, "threads that compile; one per processor where absent", 0, "", {}});

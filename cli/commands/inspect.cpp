@@ -1,6 +1,10 @@
+#include <algorithm>
 #include <cstdio>
+#include <thread>
 
 #include "api/layers.h"
+#include "api/output.h"
+#include "api/support.h"
 #include "cli/commands/commands.h"
 #include "cli/commands/common.h"
 #include "cli/terminal/terminal.h"
@@ -70,6 +74,19 @@ void print_table(const Graph& graph, const std::vector<LayerInfo>& layers) {
   std::fputs(table.text().c_str(), stdout);
 }
 
+/// --memory: where every tensor is, and when.
+Status inspect_memory(const Arguments& arguments, const Target& target) {
+  ProgressBar bar;
+  QL_ASSIGN(const QuantizedModel quantized, read_quantized(arguments, bar.callback()));
+  const int threads = std::max(1, static_cast<int>(std::thread::hardware_concurrency()));
+  QL_ASSIGN(const MemoryReport report, memory_report(quantized.graph, target.name, threads));
+  if (arguments.has("svg")) {
+    QL_RETURN_IF_ERROR(write_file(arguments.get("svg"), report.svg));
+  }
+  std::fputs(report.text.c_str(), stdout);
+  return {};
+}
+
 Status inspect(const Arguments& arguments) {
   const std::string stage = arguments.get("stage");
   Graph graph;
@@ -104,10 +121,19 @@ Command inspect_command() {
       "are\n"
       "made of (--stage lowered). Bytes are those of packed constants.";
   command.options = {{"stage", "STAGE", "which graph to show", 0, "model", {"model", "quantized", "lowered"}}};
+  command.options.push_back({"memory", "", "show the memory plan instead (kernels' scratch not included)", 0, "", {}});
+  command.options.push_back({"target", "TARGET", "whose kernels the memory plan is for", 't', "host", {}});
+  command.options.push_back({"svg", "FILE.svg", "with --memory: draw the plan", 0, "", {}});
   add_quantize_options(command.options);
   command.options.push_back(json_option());
-  command.example = "  qlathe inspect examples/digits/digits.json";
-  command.run = [](const Arguments& arguments) { return finish(inspect(arguments)); };
+  command.example =
+      "  qlathe inspect examples/digits/digits.json\n"
+      "  qlathe inspect examples/digits/digits.json --memory --target generic --svg memory.svg";
+  command.run = [](const Arguments& arguments) {
+    if (!arguments.has("memory")) return finish(inspect(arguments));
+    const Target* const target = find_target(arguments.get("target"));
+    return target == nullptr ? static_cast<int>(kUsage) : finish(inspect_memory(arguments, *target));
+  };
   return command;
 }
 

@@ -88,7 +88,9 @@ std::string emit_header(const Program& program, const std::vector<LoweredKernel>
     run += fmt::format("//   {:<10} {}_STATE_BYTES bytes, set up by {}_reset\n", "state", names.prefix, names.model);
   }
   if (binary_weights(program, options)) {
-    run += fmt::format("//   {:<10} the contents of {}_weights.bin, aligned to 64 bytes\n", "weights", names.model);
+    run += fmt::format(
+        "//   {0:<10} the contents of {1}_weights.bin, aligned to 64 bytes; {1}_weights_data of {1}_weights.S, say\n",
+        "weights", names.model);
   }
   run += fmt::format("//   {:<10} {}_ARENA_BYTES bytes, aligned to {}_ARENA_ALIGNMENT; need not be kept between runs",
                      "arena", names.prefix, names.prefix);
@@ -96,8 +98,14 @@ std::string emit_header(const Program& program, const std::vector<LoweredKernel>
   if (program.state_bytes > 0) {
     reset = fmt::format("\n// Sets the state to its initial values.\nvoid {}_reset(void* state);\n", names.model);
   }
+  if (binary_weights(program, options)) {
+    reset += fmt::format(
+        "\n// The weights where {0}_weights.S is part of the program.\nextern const unsigned char "
+        "{0}_weights_data[];\n",
+        names.model);
+  }
   // Comments of the sizes stand in one column.
-  const std::vector<std::array<std::string, 3>> sizes = {
+  std::vector<std::array<std::string, 3>> sizes = {
       {"ARENA_BYTES", std::to_string(arena_total(program, kernels)),
        "working memory of one run, see " + names.model + "_run"},
       {"ARENA_ALIGNMENT", std::to_string(program.arena_alignment), "of the working memory, in bytes"},
@@ -105,6 +113,15 @@ std::string emit_header(const Program& program, const std::vector<LoweredKernel>
       {"WEIGHT_BYTES", std::to_string(weight_bytes(program)),
        options.weights == WeightPlacement::kInline ? "read-only constants"
                                                    : "read-only constants, see the weights file"}};
+  if (options.figures) {
+    const CodeFigures& f = *options.figures;
+    sizes.push_back({"CODE_BYTES", std::to_string(f.code_bytes), "machine code, by " + comment_text(f.compiler)});
+    sizes.push_back({"CONSTANT_BYTES", std::to_string(f.constant_bytes), "read-only data, weights included"});
+    sizes.push_back({"STACK_BYTES", std::to_string(f.stack_bytes),
+                     f.outside.empty()
+                         ? "of " + names.model + "_run"
+                         : fmt::format("of {}_run, without {}", names.model, fmt::join(f.outside, ", "))});
+  }
   std::string defines;
   for (const auto& [suffix, value, comment] : sizes) {
     const std::string definition = fmt::format("#define {}_{} {}", names.prefix, suffix, value);
@@ -150,7 +167,12 @@ std::string emit_self_test(const Program& program, const EmitOptions& options, c
     if (program.state_bytes > 0) arguments.emplace_back("state");
     if (binary_weights(program, options)) arguments.emplace_back("weights");
     arguments.emplace_back("arena");
+    if (g == 0) body += fmt::format("#if defined({}_CHECK)\n  {}_check_calls(1);\n#endif\n", names.prefix, names.model);
     body += fmt::format("  if ({}_run({}) != 0) return 1;\n", names.model, fmt::join(arguments, ", "));
+    if (g == 0)
+      body += fmt::format(
+          "#if defined({0}_CHECK)\n  {1}_check_calls(0);\n  if ({1}_first_difference() >= 0) return 1;\n#endif\n",
+          names.prefix, names.model);
     for (size_t i = 0; i < program.outputs.size(); i++) {
       if (holds_nan(golden.outputs[i])) {
         same_floats = kSameFloats;
@@ -174,6 +196,29 @@ std::string emit_self_test(const Program& program, const EmitOptions& options, c
                         {"state_buffer", state},
                         {"self_test_parameters", binary_weights(program, options) ? "const void* weights" : "void"},
                         {"body", body}});
+}
+
+uint32_t result_checksum(const uint8_t* bytes, size_t count) {
+  uint32_t sum = 2166136261u;
+  for (size_t i = 0; i < count; i++)
+    sum = (sum ^ bytes[i]) * 16777619u;
+  return sum;
+}
+
+std::string emit_trace(const Program& program, const EmitOptions& options, const EmitNames& names) {
+  std::string calls;
+  for (size_t i = 0; i < program.calls.size(); i++) {
+    const std::optional<uint32_t> sum = i < options.checksums.size() ? options.checksums[i] : std::nullopt;
+    std::string name = comment_text(program.calls[i].origin.name);
+    std::replace_if(
+        name.begin(), name.end(), [](char c) { return c == '"' || c == '\\'; }, '_');
+    calls +=
+        fmt::format("{}    {{\"{}\", {:#010x}u, {}}},", calls.empty() ? "" : "\n", name, sum.value_or(0), sum ? 1 : 0);
+  }
+  return fill_template("trace.h.in", {{"model", names.model},
+                                      {"PREFIX", names.prefix},
+                                      {"count", std::to_string(program.calls.size())},
+                                      {"calls", calls}});
 }
 
 std::string emit_main(const Program& program, const EmitOptions& options, const EmitNames& names) {

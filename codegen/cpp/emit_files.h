@@ -32,6 +32,8 @@ std::string run_parameters(const Program& program, const EmitNames& names, const
 std::string emit_header(const Program& program, const std::vector<LoweredKernel>& kernels, const EmitOptions& options,
                         const EmitNames& names);
 std::string emit_self_test(const Program& program, const EmitOptions& options, const EmitNames& names);
+/// <model>_trace.h: names and checksums of the calls, counters.
+std::string emit_trace(const Program& program, const EmitOptions& options, const EmitNames& names);
 std::string emit_main(const Program& program, const EmitOptions& options, const EmitNames& names);
 std::string emit_build_file(const Program& program, const EmitOptions& options, const EmitNames& names);
 /// runtime/qlathe_runtime.h with everything it includes of runtime/, in one file.

@@ -2,20 +2,14 @@
 
 #include <llvm/Object/ArchiveWriter.h>
 #include <llvm/Support/MemoryBuffer.h>
-#include <spawn.h>
-#include <sys/wait.h>
-#include <unistd.h>
 
-#include <cstdlib>
 #include <filesystem>
 #include <fstream>
-#include <iterator>
 
 #include "codegen/cpp/emit_files.h"
 #include "codegen/halide/object.h"
 #include "codegen/native/driver.h"
-
-extern char** environ;
+#include "codegen/native/run_program.h"
 
 namespace qlathe {
 namespace {
@@ -23,38 +17,6 @@ namespace {
 namespace fs = std::filesystem;
 
 std::string to_text(const std::vector<uint8_t>& bytes) { return {bytes.begin(), bytes.end()}; }
-
-/// A folder that goes away with its contents.
-class TemporaryFolder {
- public:
-  TemporaryFolder() {
-    std::string pattern = (fs::temp_directory_path() / "qlathe-XXXXXX").string();
-    if (mkdtemp(pattern.data()) != nullptr) path_ = pattern;
-  }
-  ~TemporaryFolder() {
-    std::error_code ignored;
-    if (!path_.empty()) fs::remove_all(path_, ignored);
-  }
-  TemporaryFolder(const TemporaryFolder&) = delete;
-  TemporaryFolder& operator=(const TemporaryFolder&) = delete;
-  const fs::path& path() const { return path_; }
-
- private:
-  fs::path path_;
-};
-
-/// Runs a program found on PATH; its exit status, or -1 where it cannot be started.
-int run_program(const std::vector<std::string>& words) {
-  std::vector<char*> arguments;
-  for (const std::string& word : words)
-    arguments.push_back(const_cast<char*>(word.c_str()));
-  arguments.push_back(nullptr);
-  pid_t child = 0;
-  if (posix_spawnp(&child, arguments[0], nullptr, nullptr, arguments.data(), environ) != 0) return -1;
-  int status = 0;
-  if (waitpid(child, &status, 0) != child || !WIFEXITED(status)) return -1;
-  return WEXITSTATUS(status);
-}
 
 Result<std::string> link_shared(const std::vector<EmittedFile>& objects, const Program& program,
                                 const std::string& name) {
@@ -79,8 +41,7 @@ Result<std::string> link_shared(const std::vector<EmittedFile>& objects, const P
                             : "'" + linker + "' failed with exit status " + std::to_string(status),
                         "install it, or use --emit static and link the archive yourself");
   }
-  std::ifstream in(out, std::ios::binary);
-  return std::string{std::istreambuf_iterator<char>(in), {}};
+  return read_whole(out);
 }
 
 Result<std::string> make_archive(const std::vector<EmittedFile>& objects) {
