@@ -208,12 +208,12 @@ uint32_t result_checksum(const uint8_t* bytes, size_t count) {
 std::string emit_trace(const Program& program, const EmitOptions& options, const EmitNames& names) {
   std::string calls;
   for (size_t i = 0; i < program.calls.size(); i++) {
-    const std::optional<uint32_t> sum = i < options.checksums.size() ? options.checksums[i] : std::nullopt;
+    const bool known = i < options.checksums.size() && options.checksums[i].has_value();
+    const uint32_t sum = known ? *options.checksums[i] : 0;
     std::string name = comment_text(program.calls[i].origin.name);
     std::replace_if(
         name.begin(), name.end(), [](char c) { return c == '"' || c == '\\'; }, '_');
-    calls +=
-        fmt::format("{}    {{\"{}\", {:#010x}u, {}}},", calls.empty() ? "" : "\n", name, sum.value_or(0), sum ? 1 : 0);
+    calls += fmt::format("{}    {{\"{}\", {:#010x}u, {}}},", calls.empty() ? "" : "\n", name, sum, known ? 1 : 0);
   }
   return fill_template("trace.h.in", {{"model", names.model},
                                       {"PREFIX", names.prefix},
