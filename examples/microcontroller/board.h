@@ -1,6 +1,5 @@
 // What the example needs of a board: output and the end of the program by semihosting, a counter, a painted stack.
-#ifndef BOARD_H_
-#define BOARD_H_
+#pragma once
 
 #include <stddef.h>
 #include <stdint.h>
@@ -15,4 +14,3 @@ uint32_t board_ticks();
 /// Bytes of stack that call(context) takes, its own frame included, by painting what is below and looking afterwards.
 uint32_t board_stack_of(void (*call)(void*), void* context);
 
-#endif  // BOARD_H_
