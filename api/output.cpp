@@ -143,6 +143,14 @@ Result<TracedRun> traced_run(const Graph& graph, const Program& program, const s
   return run;
 }
 
+/// The memory plan, and before it which rows are computed in strips.
+std::string memory_lines(const PlannedGraph& planned) {
+  std::string lines;
+  for (const std::string& note : planned.notes)
+    lines += note + "\n";
+  return lines + memory_text(planned.program);
+}
+
 }  // namespace
 
 Result<ModelOutput> make_output(const Graph& graph, const OutputOptions& options) {
@@ -158,7 +166,9 @@ Result<ModelOutput> make_output(const Graph& graph, const OutputOptions& options
   }
   QL_ASSIGN(Graph canonical, canonical_graph(graph, options.observer));
   if (!options.name.empty()) canonical.name = options.name;
-  QL_ASSIGN(const Program program, plan_program(canonical, *target, options.threads));
+  QL_ASSIGN(const PlannedGraph planned,
+            plan_rows(std::move(canonical), *target, options.rows, options.ram, options.threads, options.progress));
+  const Program& program = planned.program;
   const auto progress = [&](int done, int total) {
     if (options.progress) options.progress("lowering kernels", static_cast<size_t>(done), static_cast<size_t>(total));
   };
@@ -168,15 +178,15 @@ Result<ModelOutput> make_output(const Graph& graph, const OutputOptions& options
   emit.weights = options.weights;
   emit.provenance = options.provenance;
   std::vector<std::vector<HostTensor>> inputs = options.golden_inputs;
-  if (inputs.empty()) inputs = {sample_inputs(canonical, 1)};
+  if (inputs.empty()) inputs = {sample_inputs(planned.graph, 1)};
   for (size_t g = 0; g < inputs.size(); g++) {
     if (g == 0 && options.kind == OutputKind::kCpp) {
-      QL_ASSIGN(TracedRun run, traced_run(canonical, program, inputs[g]));
+      QL_ASSIGN(TracedRun run, traced_run(planned.graph, program, inputs[g]));
       emit.checksums = std::move(run.checksums);
       emit.golden.push_back({std::move(inputs[g]), std::move(run.outputs)});
       continue;
     }
-    QL_ASSIGN(std::vector<HostTensor> outputs, sample_outputs(canonical, inputs[g]));
+    QL_ASSIGN(std::vector<HostTensor> outputs, sample_outputs(planned.graph, inputs[g]));
     emit.golden.push_back({std::move(inputs[g]), std::move(outputs)});
   }
   ModelOutput out;
@@ -208,7 +218,7 @@ Result<ModelOutput> make_output(const Graph& graph, const OutputOptions& options
   out.scratch_bytes = out.arena_bytes - program.arena_bytes;
   out.name = program.name;
   out.target = target->name;
-  out.memory_text = memory_text(program);
+  out.memory_text = memory_lines(planned);
   out.memory_svg = memory_svg(program);
   out.peak_call = peak_call_name(program);
   for (const ProgramCall& call : program.calls) {
@@ -220,11 +230,12 @@ Result<ModelOutput> make_output(const Graph& graph, const OutputOptions& options
   return out;
 }
 
-Result<MemoryReport> memory_report(const Graph& graph, const std::string& name, int threads) {
-  QL_ASSIGN(const Target* const target, TargetRegistry::get(name));
-  QL_ASSIGN(const Graph canonical, canonical_graph(graph));
-  QL_ASSIGN(const Program program, plan_program(canonical, *target, threads));
-  return MemoryReport{memory_text(program), memory_svg(program)};
+Result<MemoryReport> memory_report(const Graph& graph, const OutputOptions& options) {
+  QL_ASSIGN(const Target* const target, TargetRegistry::get(options.target));
+  QL_ASSIGN(Graph canonical, canonical_graph(graph));
+  QL_ASSIGN(const PlannedGraph planned,
+            plan_rows(std::move(canonical), *target, options.rows, options.ram, options.threads, options.progress));
+  return MemoryReport{memory_lines(planned), memory_svg(planned.program)};
 }
 
 Status write_folder(const std::string& path, const std::vector<EmittedFile>& files) {

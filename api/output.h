@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "api/pipeline.h"
+#include "api/row_streaming.h"
 #include "codegen/cpp/emit.h"
 #include "codegen/cpp/package.h"
 
@@ -22,6 +23,8 @@ struct OutputOptions {
   std::vector<std::vector<HostTensor>> golden_inputs;  ///< for the self-test; empty: samples from a seed
   PackageKind package = PackageKind::kFlat;            ///< of C++, weights in it
   bool measure = false;                                ///< C++: have the target's compiler state code and stack
+  RowStreaming rows = RowStreaming::kToFit;            ///< in strips or not
+  std::optional<int64_t> ram;                          ///< bytes that there are for a run: what kToFit fits
   int threads = 1;                                     ///< that compile
   StageProgress progress;
   PassObserver observer;
@@ -44,11 +47,11 @@ struct ModelOutput {
 /// A graph, quantized or not, as C++ sources or objects, with header, self-test and a program that runs it.
 Result<ModelOutput> make_output(const Graph& graph, const OutputOptions& options);
 
-/// The memory plan of a graph for a target, without code: text and SVG.
+/// The memory plan of a graph for a target (options: target, rows, ram, threads), without code: text and SVG.
 struct MemoryReport {
   std::string text, svg;
 };
-Result<MemoryReport> memory_report(const Graph& graph, const std::string& target, int threads = 1);
+Result<MemoryReport> memory_report(const Graph& graph, const OutputOptions& options);
 
 /// Writes all files into the folder, which is made if need be. Either all of them are there afterwards, or (with an
 /// error) the folder is as it was before.

@@ -1,5 +1,6 @@
 #include "cli/commands/common.h"
 
+#include "api/limits.h"
 #include "api/native_executor.h"
 #include "api/support.h"
 #include "cli/terminal/terminal.h"
@@ -27,6 +28,28 @@ Result<SourceModel> read_given_model(const Arguments& arguments) {
   QL_ASSIGN(ModelBindings bindings, parse_bindings(arguments.get("shape")));
   QL_ASSIGN(bindings.numerics, parse_numerics(arguments.get("numerics")));
   return read_model(arguments.operands()[0], bindings);
+}
+
+void add_row_options(std::vector<Option>& options) {
+  options.push_back({"ram-limit", "SIZE", "an error where arena, state and stack are more (64K)", 0, "", {}});
+  options.push_back({"stream-rows",
+                     "WHEN",
+                     "compute chains of layers in strips of rows, which takes less memory and more time: as far as "
+                     "--ram-limit asks for, wherever it helps, not at all",
+                     0,
+                     "fit",
+                     {"fit", "always", "never"}});
+}
+
+Status set_row_options(const Arguments& arguments, OutputOptions& options) {
+  if (arguments.has("ram-limit")) {
+    QL_ASSIGN(options.ram, parse_bytes(arguments.get("ram-limit"), "--ram-limit"));
+  }
+  const std::string when = arguments.get("stream-rows");
+  options.rows = when == "always"  ? RowStreaming::kAlways
+                 : when == "never" ? RowStreaming::kNever
+                                   : RowStreaming::kToFit;
+  return {};
 }
 
 void add_quantize_options(std::vector<Option>& options) {

@@ -2,6 +2,7 @@
 /// What several commands share: options, and the way from a model to its quantized graph.
 #include <optional>
 
+#include "api/output.h"
 #include "api/qlathe.h"
 #include "cli/terminal/options.h"
 
@@ -17,6 +18,10 @@ Result<SourceModel> read_given_model(const Arguments& arguments);
 /// --target of code for this process, --compile-threads, --no-cache.
 void add_native_options(std::vector<Option>& options);
 Option json_option();
+
+/// --ram-limit and --stream-rows.
+void add_row_options(std::vector<Option>& options);
+Status set_row_options(const Arguments& arguments, OutputOptions& options);
 
 QuantizeInputs quantize_inputs(const Arguments& arguments);
 CompileOptions compile_options(const Arguments& arguments, const StageProgress& progress);

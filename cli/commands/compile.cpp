@@ -59,7 +59,10 @@ std::vector<std::string> shaping_options(const Arguments& arguments, const Targe
   std::vector<std::string> out = {"--target " + target.name, "--emit " + arguments.get("emit")};
   if (arguments.get("emit") == "cpp") out.push_back("--weights " + arguments.get("weights"));
   if (arguments.has("name")) out.push_back("--name " + arguments.get("name"));
-  if (arguments.has("package")) out.push_back("--package " + arguments.get("package"));
+  for (const char* option : {"package", "ram-limit"}) {
+    if (arguments.has(option)) out.push_back(std::string("--") + option + " " + arguments.get(option));
+  }
+  if (arguments.get("stream-rows") != "fit") out.push_back("--stream-rows " + arguments.get("stream-rows"));
   return out;
 }
 
@@ -105,17 +108,6 @@ void print_summary(const Arguments& arguments, const Target& target, const Model
     std::printf("  %s\n", note.c_str());
 }
 
-Result<MemoryLimits> memory_limits(const Arguments& arguments) {
-  MemoryLimits limits;
-  if (arguments.has("ram-limit")) {
-    QL_ASSIGN(limits.ram, parse_bytes(arguments.get("ram-limit"), "--ram-limit"));
-  }
-  if (arguments.has("flash-limit")) {
-    QL_ASSIGN(limits.flash, parse_bytes(arguments.get("flash-limit"), "--flash-limit"));
-  }
-  return limits;
-}
-
 /// With --require-integer: an error that lists every op on real numbers.
 Status check_integer(const Graph& quantized) {
   QL_ASSIGN(const Graph canonical, canonical_graph(quantized));
@@ -128,14 +120,18 @@ Status check_integer(const Graph& quantized) {
 }
 
 Status compile(const Arguments& arguments, const Target& target) {
-  QL_ASSIGN(const MemoryLimits limits, memory_limits(arguments));
+  OutputOptions options;
+  QL_RETURN_IF_ERROR(set_row_options(arguments, options));
+  MemoryLimits limits{options.ram, {}};
+  if (arguments.has("flash-limit")) {
+    QL_ASSIGN(limits.flash, parse_bytes(arguments.get("flash-limit"), "--flash-limit"));
+  }
   ProgressBar bar;
   QL_ASSIGN(const QuantizedModel quantized, read_quantized(arguments, bar.callback()));
   if (arguments.has("require-integer")) QL_RETURN_IF_ERROR(check_integer(quantized.graph));
   Dumps dumps(arguments.get("dump-passes"));
   QL_RETURN_IF_ERROR(dumps.save("quantized", quantized.graph));
 
-  OutputOptions options;
   options.kind = output_kind(arguments.get("emit"));
   options.name = arguments.get("name");
   options.target = target.name;
@@ -211,7 +207,7 @@ Command compile_command() {
       {"package", "KIND", "arrange the C++ as a library of an ecosystem", 0, "", package_names()});
   command.options.push_back(
       {"measure", "", "C++: compile it with the target's g++ and state the bytes of code and stack", 0, "", {}});
-  command.options.push_back({"ram-limit", "SIZE", "an error where arena, state and stack are more (64K)", 0, "", {}});
+  add_row_options(command.options);
   command.options.push_back({"flash-limit", "SIZE", "an error where constants and code are more (256K)", 0, "", {}});
   command.options.push_back({"report", "FILE.html", "write a page with sizes and the memory plan", 0, "", {}});
   command.options.push_back(

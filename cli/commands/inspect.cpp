@@ -78,8 +78,12 @@ void print_table(const Graph& graph, const std::vector<LayerInfo>& layers) {
 Status inspect_memory(const Arguments& arguments, const Target& target) {
   ProgressBar bar;
   QL_ASSIGN(const QuantizedModel quantized, read_quantized(arguments, bar.callback()));
-  const int threads = std::max(1, static_cast<int>(std::thread::hardware_concurrency()));
-  QL_ASSIGN(const MemoryReport report, memory_report(quantized.graph, target.name, threads));
+  OutputOptions options;
+  options.target = target.name;
+  options.threads = std::max(1, static_cast<int>(std::thread::hardware_concurrency()));
+  options.progress = bar.callback();
+  QL_RETURN_IF_ERROR(set_row_options(arguments, options));
+  QL_ASSIGN(const MemoryReport report, memory_report(quantized.graph, options));
   if (arguments.has("svg")) {
     QL_RETURN_IF_ERROR(write_file(arguments.get("svg"), report.svg));
   }
@@ -124,6 +128,7 @@ Command inspect_command() {
   command.options.push_back({"memory", "", "show the memory plan instead (kernels' scratch not included)", 0, "", {}});
   command.options.push_back({"target", "TARGET", "whose kernels the memory plan is for", 't', "host", {}});
   command.options.push_back({"svg", "FILE.svg", "with --memory: draw the plan", 0, "", {}});
+  add_row_options(command.options);
   add_quantize_options(command.options);
   command.options.push_back(json_option());
   command.example =

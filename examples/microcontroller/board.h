@@ -13,4 +13,3 @@ uint32_t board_ticks();
 
 /// Bytes of stack that call(context) takes, its own frame included, by painting what is below and looking afterwards.
 uint32_t board_stack_of(void (*call)(void*), void* context);
-

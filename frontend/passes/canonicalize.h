@@ -2,7 +2,7 @@
 #include <string>
 
 #include "frontend/ir/graph.h"
-#include "frontend/passes/rebuild.h"
+#include "frontend/ops/rebuild.h"
 
 namespace qlathe {
 

@@ -3,8 +3,8 @@
 
 #include "frontend/ops/contraction.h"
 #include "frontend/ops/pointwise.h"
+#include "frontend/ops/rebuild.h"
 #include "frontend/passes/pass_manager.h"
-#include "frontend/passes/rebuild.h"
 
 namespace qlathe {
 namespace {

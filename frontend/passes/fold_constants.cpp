@@ -1,6 +1,6 @@
 #include "frontend/ir/op_registry.h"
+#include "frontend/ops/rebuild.h"
 #include "frontend/passes/pass_manager.h"
-#include "frontend/passes/rebuild.h"
 #include "frontend/reference/reference_executor.h"
 
 namespace qlathe {

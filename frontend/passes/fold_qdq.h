@@ -5,7 +5,7 @@
 #include <vector>
 
 #include "frontend/ops/pointwise.h"
-#include "frontend/passes/rebuild.h"
+#include "frontend/ops/rebuild.h"
 
 namespace qlathe {
 

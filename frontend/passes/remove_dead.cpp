@@ -1,6 +1,6 @@
 #include "frontend/ir/live_nodes.h"
+#include "frontend/ops/rebuild.h"
 #include "frontend/passes/pass_manager.h"
-#include "frontend/passes/rebuild.h"
 
 namespace qlathe {
 namespace {

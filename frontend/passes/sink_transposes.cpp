@@ -5,8 +5,8 @@
 
 #include "frontend/ir/op_registry.h"
 #include "frontend/ops/movement.h"
+#include "frontend/ops/rebuild.h"
 #include "frontend/passes/pass_manager.h"
-#include "frontend/passes/rebuild.h"
 #include "frontend/passes/views.h"
 
 namespace qlathe {

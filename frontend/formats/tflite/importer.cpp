@@ -174,6 +174,8 @@ void TfliteImporter::read_operator(const tflite::Operator& op, const std::string
   const auto* tensors = scope_->subgraph->tensors();
   const bool named = op.outputs() != nullptr && op.outputs()->size() > 0 && op.outputs()->Get(0) >= 0;
   origin.name = named ? tflite_name(*tensors->Get(static_cast<uint32_t>(op.outputs()->Get(0)))) : "";
+  // Converters join the names of all that they fused, the result's first.
+  if (const size_t end = origin.name.find(';'); end != std::string::npos && end > 0) origin.name.resize(end);
   if (origin.name.empty()) origin.name = place.substr(place.find('#') + 1);
   origin.module_path = module_path(origin.name);
   origin.rule_op = rule_op(kind);

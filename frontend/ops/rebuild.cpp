@@ -1,4 +1,4 @@
-#include "frontend/passes/rebuild.h"
+#include "frontend/ops/rebuild.h"
 
 #include <algorithm>
 
