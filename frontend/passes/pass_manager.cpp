@@ -52,8 +52,8 @@ Result<Graph> run_passes(Graph graph, const std::vector<std::string>& names, con
 }
 
 const std::vector<std::string>& import_passes() {
-  static const std::vector<std::string> names = {"remove_dead", "sink_transposes", "merge_views",
-                                                 "fold_affine", "fold_qdq",        "remove_dead"};
+  static const std::vector<std::string> names = {"remove_dead", "sink_transposes", "merge_views", "fold_affine",
+                                                 "fold_qdq",    "fold_pads",       "remove_dead"};
   return names;
 }
 

@@ -195,6 +195,7 @@ std::optional<PointwiseStep> random_step(Random& random, V type, const Shape& re
       step("cast", {},
            random.pick<V>({V::kF32, V::kI32, V::kI8, V::kU8, V::kI16, V::kI64, V::kI4, V::kBF16, V::kF8E4M3, V::kNF4}));
   if (is_integer(s.type) && random.chance(0.4)) s.hi = 5;
+  s.wraps = is_integer(type) && is_integer(s.type) && random.chance(0.3);
   return s;
 }
 

@@ -161,6 +161,40 @@ TEST(ImportPasses, ABiasOfAnotherScaleStaysReal) {
   }
 }
 
+TEST(ImportPasses, AConvolutionPadsForItself) {
+  ModelBuilder b;
+  b.input("x", {1, 2, 4, 5}).floats("w", {2, 2, 3, 3}, std::vector<float>(36, 0.5f)).output("y");
+  b.ints("pads", {0, 0, 1, 0, 0, 0, 2, 1}).ints("crop", {0, 0, -1, 0, 0, 0, 0, 0});
+  b.node("Pad", {"x", "pads"}, {"p"});
+  set_ints(b.node("Conv", {"p", "w"}, {"c"}), "pads", {1, 1, 1, 1});
+  b.node("Pad", {"c", "crop"}, {"cropped"});
+  set_ints(b.node("Conv", {"cropped", "w"}, {"y"}), "pads", {1, 1, 1, 1});
+  const BeforeAndAfter r = import(b);
+  ASSERT_EQ(r.actual.size(), 1u);
+  EXPECT_TRUE(testing::same_bits(r.actual, r.expected));
+  EXPECT_EQ(count(r.before, "pad"), 2);
+  EXPECT_EQ(count(r.after, "pad"), 1) << "what is cropped must stay so";
+}
+
+TEST(ImportPasses, AnIntegerConvolutionPadsWithItsZeroPoint) {
+  for (const bool zero : {true, false}) {
+    ModelBuilder b;
+    b.input("x", {1, 2, 4, 5}).floats("s", {}, {0.05f}).bytes("z", {}, {7}, false).floats("fill", {}, {zero ? 0 : 1.f});
+    b.bytes("w", {2, 2, 3, 3}, ramp(36, 37, 255, -127), true).floats("ws", {}, {0.01f});
+    b.ints("pads", {0, 0, 1, 1, 0, 0, 1, 1}).output("y");
+    quantized(b, "x", "xd", "s");
+    b.node("Pad", {"xd", "pads", "fill"}, {"p"});
+    quantized(b, "p", "pd", "s");
+    b.node("DequantizeLinear", {"w", "ws"}, {"wd"});
+    b.node("Conv", {"pd", "wd"}, {"c"});
+    quantized(b, "c", "y", "s");
+    const BeforeAndAfter r = import(b);
+    ASSERT_EQ(r.actual.size(), 1u);
+    EXPECT_TRUE(testing::near(r.actual[0], r.expected[0], 0.0501, 0));
+    EXPECT_EQ(count(r.after, "pad"), zero ? 0 : 1);
+  }
+}
+
 TEST(ImportPasses, MovementAndMaximaWorkOnTheIntegers) {
   ModelBuilder b;
   b.input("x", {1, 2, 4, 6}).floats("s", {}, {0.05f}).bytes("z", {}, {7}, false).ints("to", {1, 12}).output("y");

@@ -183,6 +183,17 @@ TEST(OnnxReader, WeightsOfFourBitsInBlocksMultiplyTheirScales) {
   EXPECT_THAT(b.run({{1, 1, 1, 1}}), ElementsAre(1 + 2 + 10 * (3 - 8), 0.5f * (7 + 1)));
 }
 
+TEST(OnnxReader, TheLastBlockOfWeightsMayBeFilledUp) {
+  ModelBuilder b;
+  // K = 3 in blocks of 2; the last code belongs to nothing.
+  b.input("a", {1, 3}).bytes("w", {1, 2, 1}, {0xA9, 0xFB}, false).floats("s", {2}, {1, 10}).output("y");
+  auto& node = b.node("MatMulNBits", {"a", "w", "s"}, {"y"}, "com.microsoft");
+  for (const auto& [name, value] :
+       {std::pair{"K", 3}, std::pair{"N", 1}, std::pair{"bits", 4}, std::pair{"block_size", 2}})
+    set_int(node, name, value);
+  EXPECT_THAT(b.run({{1, 1, 1}}), ElementsAre(1 + 2 + 10 * 3));
+}
+
 TEST(OnnxReader, TruncatedTensorDataIsRefused) {
   ModelBuilder b;
   b.input("x", {2}).floats("w", {1000}, {1, 2, 3}).output("y");

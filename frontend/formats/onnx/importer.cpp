@@ -14,6 +14,7 @@ namespace {
 
 constexpr int64_t kOldestOpset = 7;
 constexpr int kMaxDepth = 16;
+constexpr int64_t kMaxNodesRead = 2000000;
 
 bool is_default_domain(const std::string& domain) { return domain.empty() || domain == "ai.onnx"; }
 
@@ -194,8 +195,9 @@ void OnnxImporter::read_node(const onnx::NodeProto& proto, const std::string& pl
   const std::string shown = op + " " + origin.name;
   if (known == nullptr) {
     if (read_function(proto, place)) return;
+    const std::string near = nearest(op, OnnxOps::names());
     note(Diagnostic::Kind::kUnsupported, shown, "", "the operator " + op + " is not supported",
-         did_you_mean(op, OnnxOps::names()));
+         near.empty() ? "docs/onnx.md lists those that are" : "did you mean " + in_quotes(near) + "?");
     return;
   }
   for (const std::string& input : proto.input()) {
@@ -287,6 +289,12 @@ std::vector<int> execution_order(const onnx::GraphProto& body) {
 void OnnxImporter::read_nodes(const onnx::GraphProto& body, const std::string& where) {
   for (int i : execution_order(body)) {
     if (problems.full()) return;
+    if (++nodes_read_ > kMaxNodesRead) {
+      // Loops in loops and functions of functions could make many nodes of few bytes.
+      note(Diagnostic::Kind::kUser, where, "", "more than " + std::to_string(kMaxNodesRead) + " nodes are to be read",
+           "the file is damaged, or no model for an embedded compiler");
+      throw ImportProblem{};
+    }
     read_node(body.node(i), where + "#node " + std::to_string(i));
   }
 }
@@ -376,7 +384,11 @@ Result<Graph> OnnxImporter::run() {
   scopes_.emplace_back();
   read_initializers(model_.graph());
   read_inputs();
-  read_nodes(model_.graph(), std::filesystem::path(path()).filename().string());
+  try {
+    read_nodes(model_.graph(), std::filesystem::path(path()).filename().string());
+  } catch (const ImportProblem&) {
+    return problems;
+  }
   read_outputs();
   if (!problems.ok()) return problems;
   return std::move(graph);

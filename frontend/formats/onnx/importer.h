@@ -47,6 +47,7 @@ class OnnxImporter : public ImportGraph {
   std::vector<Scope> scopes_;
   std::map<std::string, int> place_counts_;
   int depth_ = 0;
+  int64_t nodes_read_ = 0;
 };
 
 }  // namespace qlathe

@@ -446,26 +446,37 @@ void read_dynamic_quantize_matmul(OnnxNode& node) {
 /// com.microsoft MatMulNBits: A [.., K] times weights of `bits` bits, [N, blocks, packed bytes], low bits first, with a
 /// scale and maybe a zero point for every `block_size` of them along K.
 void read_matmul_nbits(OnnxNode& node) {
-  const TensorId a = as_float(node, node.in(0));
+  TensorId a = as_float(node, node.in(0));
   const int64_t k = node.integer("K", 0), n = node.integer("N", 0), bits = node.integer("bits", 4),
                 block = node.integer("block_size", 0);
   node.ignore("accuracy_level");
   if (bits != 2 && bits != 4 && bits != 8)
     node.unsupported("bits", std::to_string(bits) + " is not supported; 2, 4 and 8 are");
-  if (k < 1 || n < 1 || block < 1 || k % block != 0 || node.shape(a).back() != k)
-    node.unsupported("K", "of " + std::to_string(k) + " and blocks of " + std::to_string(block) + " do not fit " +
-                              to_string(node.shape(a)));
+  constexpr int64_t kMost = int64_t{1} << 31;
+  if (k < 1 || k >= kMost || n < 1 || n >= kMost || block < 1 || block >= kMost || node.rank(a) < 1 ||
+      node.shape(a).back() != k)
+    node.problem("K", "of " + std::to_string(k) + ", N of " + std::to_string(n) + " and blocks of " +
+                          std::to_string(block) + " do not fit " + to_string(node.shape(a)));
+  // The last block is filled up; what it holds beyond K meets zeros.
+  const int64_t blocks = (k + block - 1) / block, padded = blocks * block;
+  if (padded != k) {
+    auto attrs = std::make_shared<PadAttrs>();
+    attrs->lo.assign(node.shape(a).size(), 0);
+    attrs->hi = attrs->lo;
+    attrs->hi.back() = padded - k;
+    a = node.add("pad", {a}, attrs);
+  }
   if (node.has(4)) node.unsupported("g_idx", "is not supported");
   const HostTensor* packed = node.data(node.in(1));
-  if (packed == nullptr || packed->type() != ValueType::kU8 || packed->size() * 8 != n * k * bits)
-    node.problem("B", "is no constant of " + std::to_string(n * k * bits / 8) + " bytes");
+  if (packed == nullptr || packed->type() != ValueType::kU8 || packed->size() != n * (padded * bits / 8))
+    node.problem("B", "is no constant of " + std::to_string(n * (padded * bits / 8)) + " bytes");
   const auto code_at = [&](const HostTensor& from, int64_t i, int64_t row_bits, int64_t row, int64_t width) {
     const int64_t bit = row * row_bits + i * width;
     return from.bytes()[bit / 8] >> (bit % 8) & ((1 << width) - 1);
   };
   // Codes less half the range are signed integers of as many bits.
-  const int64_t middle = int64_t{1} << (bits - 1), blocks = k / block;
-  HostTensor weights(bits == 2 ? ValueType::kI2 : bits == 4 ? ValueType::kI4 : ValueType::kI8, {n, k});
+  const int64_t middle = int64_t{1} << (bits - 1);
+  HostTensor weights(bits == 2 ? ValueType::kI2 : bits == 4 ? ValueType::kI4 : ValueType::kI8, {n, padded});
   for (int64_t i = 0; i < weights.size(); i++)
     weights.set_int(i, code_at(*packed, i, 0, 0, bits) - middle);
   TensorId zero = kNone;
