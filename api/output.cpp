@@ -8,11 +8,13 @@
 #include <cstring>
 #include <filesystem>
 #include <map>
+#include <sstream>
 
 #include "api/code_figures.h"
 #include "api/qlathe.h"
 #include "api/sample_inputs.h"
 #include "codegen/cpp/emit_files.h"
+#include "codegen/cpp/emit_forms.h"
 #include "codegen/halide/lower_program.h"
 #include "codegen/native/object_files.h"
 #include "frontend/formats/atomic_write.h"
@@ -23,69 +25,6 @@ namespace qlathe {
 namespace {
 
 namespace fs = std::filesystem;
-
-Status file_problem(const fs::path& path, const std::string& what, const std::error_code& code) {
-  return Status::user({path.string(), "", ""}, what + ": " + code.message(),
-                      "check the path, its permissions and the space left");
-}
-
-/// A folder that vanishes with all that is in it.
-class ScratchFolder {
- public:
-  static Result<std::unique_ptr<ScratchFolder>> create(const fs::path& parent) {
-    std::string name = (parent / ".qlathe-XXXXXX").string();
-    if (mkdtemp(name.data()) == nullptr) {
-      return file_problem(parent, "the folder cannot be written to", {errno, std::generic_category()});
-    }
-    return std::unique_ptr<ScratchFolder>(new ScratchFolder(name));
-  }
-  ~ScratchFolder() {
-    std::error_code ignored;
-    fs::remove_all(path_, ignored);
-  }
-  const fs::path& path() const { return path_; }
-
- private:
-  explicit ScratchFolder(fs::path path) : path_(std::move(path)) {}
-  fs::path path_;
-};
-
-/// Moves files from `staged` into `folder`; what was there goes to `saved`, and back if anything fails.
-Status move_all(const std::vector<EmittedFile>& files, const fs::path& staged, const fs::path& folder,
-                const fs::path& saved) {
-  std::vector<std::pair<fs::path, fs::path>> undo;  // from, to
-  Status failure;
-  for (const EmittedFile& file : files) {
-    std::error_code code;
-    const fs::path to = folder / file.name, kept = saved / file.name;
-    if (fs::is_directory(to, code)) {
-      failure =
-          Status::user({to.string(), "", ""}, "is a folder where a file must go", "remove it or choose another folder");
-      break;
-    }
-    if (fs::exists(fs::symlink_status(to, code))) {
-      fs::rename(to, kept, code);
-      if (!code) undo.emplace_back(kept, to);
-    } else {
-      code.clear();
-    }
-    if (!code) {
-      fs::rename(staged / file.name, to, code);
-      if (!code) undo.emplace_back(to, staged / file.name);
-    }
-    if (code) {
-      failure = file_problem(to, "cannot be written", code);
-      break;
-    }
-  }
-  if (failure.ok()) return failure;
-  for (auto step = undo.rbegin(); step != undo.rend(); ++step) {
-    std::error_code code;
-    fs::rename(step->first, step->second, code);
-    if (code) failure.merge(file_problem(step->second, "could not be put back", code));
-  }
-  return failure;
-}
 
 /// Of the graph's text and every constant that does not stand in it.
 std::string graph_hash(const Graph& graph) {
@@ -151,11 +90,25 @@ std::string memory_lines(const PlannedGraph& planned) {
   return lines + memory_text(planned.program);
 }
 
-}  // namespace
+/// The graph for one target, down to kernels.
+struct Compiled {
+  PlannedGraph planned;
+  std::vector<LoweredKernel> kernels;
+};
 
-Result<ModelOutput> make_output(const Graph& graph, const OutputOptions& options) {
-  QL_ASSIGN(const Target* const target, TargetRegistry::get(options.target));
-  if (options.kind != OutputKind::kCpp && !target->object) {
+Result<Compiled> compile_for(const Graph& canonical, const Target& target, const OutputOptions& options) {
+  Compiled out;
+  QL_ASSIGN(out.planned, plan_rows(canonical, target, options.rows, options.ram, options.threads, options.progress));
+  const auto progress = [&](int done, int total) {
+    if (options.progress) options.progress("lowering kernels", static_cast<size_t>(done), static_cast<size_t>(total));
+  };
+  QL_ASSIGN(out.kernels, lower_program(out.planned.program, options.threads, progress));
+  return out;
+}
+
+Status check_options(const OutputOptions& options, const std::vector<const Target*>& targets) {
+  for (const Target* target : targets) {
+    if (options.kind == OutputKind::kCpp || target->object) continue;
     return Status::unsupported({"", "", "--target"}, "target " + target->name + " is reached through C++ only",
                                "use --emit cpp");
   }
@@ -164,24 +117,23 @@ Result<ModelOutput> make_output(const Graph& graph, const OutputOptions& options
     return Status::user({"", "", "--package"}, "a package is C++ with its weights in it",
                         "use --emit cpp and --weights inline or separate");
   }
-  QL_ASSIGN(Graph canonical, canonical_graph(graph, options.observer));
-  if (!options.name.empty()) canonical.name = options.name;
-  QL_ASSIGN(const PlannedGraph planned,
-            plan_rows(std::move(canonical), *target, options.rows, options.ram, options.threads, options.progress));
-  const Program& program = planned.program;
-  const auto progress = [&](int done, int total) {
-    if (options.progress) options.progress("lowering kernels", static_cast<size_t>(done), static_cast<size_t>(total));
-  };
-  QL_ASSIGN(const std::vector<LoweredKernel> kernels, lower_program(program, options.threads, progress));
+  if (targets.size() == 1) return {};
+  QL_RETURN_IF_ERROR(check_forms(targets));
+  if (options.kind != OutputKind::kCpp || options.weights == WeightPlacement::kBinary ||
+      options.package != PackageKind::kFlat) {
+    return Status::unsupported({"", "", "--target"}, "several targets in one program are C++ with its weights in it",
+                               "use --emit cpp, --weights inline or separate and no --package, or name one target");
+  }
+  return {};
+}
 
-  EmitOptions emit;
-  emit.weights = options.weights;
-  emit.provenance = options.provenance;
+/// Golden vectors of the self-test, and checksums of the calls for the first.
+Status add_golden(const PlannedGraph& planned, const OutputOptions& options, EmitOptions& emit) {
   std::vector<std::vector<HostTensor>> inputs = options.golden_inputs;
   if (inputs.empty()) inputs = {sample_inputs(planned.graph, 1)};
   for (size_t g = 0; g < inputs.size(); g++) {
     if (g == 0 && options.kind == OutputKind::kCpp) {
-      QL_ASSIGN(TracedRun run, traced_run(planned.graph, program, inputs[g]));
+      QL_ASSIGN(TracedRun run, traced_run(planned.graph, planned.program, inputs[g]));
       emit.checksums = std::move(run.checksums);
       emit.golden.push_back({std::move(inputs[g]), std::move(run.outputs)});
       continue;
@@ -189,36 +141,39 @@ Result<ModelOutput> make_output(const Graph& graph, const OutputOptions& options
     QL_ASSIGN(std::vector<HostTensor> outputs, sample_outputs(planned.graph, inputs[g]));
     emit.golden.push_back({std::move(inputs[g]), std::move(outputs)});
   }
-  ModelOutput out;
-  out.unmeasured = options.kind != OutputKind::kCpp ? "the output is no C++" : "not asked for";
-  if (options.kind == OutputKind::kCpp) {
-    QL_ASSIGN(out.files, emit_cpp(program, kernels, emit));
-    if (options.measure) {
-      const EmitNames names = make_names(program);
-      QL_ASSIGN(out.figures, measure_code(out.files, names.model, *target));
-      if (!out.figures) out.unmeasured = gcc_of(*target) + " is not installed";
-      emit.figures = out.figures;
-      // The header alone states them.
-      for (EmittedFile& file : out.files) {
-        if (file.name == names.model + ".h") file.bytes = emit_header(program, kernels, emit, names);
-      }
-    }
-  } else {
-    const ObjectKind kind = options.kind == OutputKind::kObject   ? ObjectKind::kObject
-                            : options.kind == OutputKind::kStatic ? ObjectKind::kStatic
-                                                                  : ObjectKind::kShared;
-    QL_ASSIGN(out.files, emit_objects(program, kernels, emit, kind));
+  return {};
+}
+
+/// C++ for one target, measured where that is asked for.
+Status emit_measured(const Program& program, const std::vector<LoweredKernel>& kernels, const OutputOptions& options,
+                     EmitOptions& emit, ModelOutput& out) {
+  QL_ASSIGN(out.files, emit_cpp(program, kernels, emit));
+  if (!options.measure) return {};
+  const EmitNames names = make_names(program);
+  QL_ASSIGN(out.figures, measure_code(out.files, names.model, *program.target));
+  if (!out.figures) out.unmeasured = gcc_of(*program.target) + " is not installed";
+  emit.figures = out.figures;
+  // The header alone states them.
+  for (EmittedFile& file : out.files) {
+    if (file.name == names.model + ".h") file.bytes = emit_header(program, kernels, emit, names);
   }
-  QL_ASSIGN(out.files, make_package(options.package, std::move(out.files),
-                                    {make_names(program).model, "1.0.0", target, options.provenance}));
+  return {};
+}
+
+void describe(const Compiled& compiled, ModelOutput& out) {
+  const Program& program = compiled.planned.program;
   for (const PackedConstant& constant : program.constants)
     out.weight_bytes += static_cast<int64_t>(constant.bytes.size());
-  out.arena_bytes = program.arena_bytes + scratch_bytes(program, kernels);
-  out.state_bytes = program.state_bytes;
-  out.scratch_bytes = out.arena_bytes - program.arena_bytes;
+  const int64_t scratch = scratch_bytes(program, compiled.kernels);
+  if (program.arena_bytes + scratch > out.arena_bytes) {
+    out.arena_bytes = program.arena_bytes + scratch;
+    out.scratch_bytes = scratch;
+  }
+  out.state_bytes = std::max(out.state_bytes, program.state_bytes);
   out.name = program.name;
-  out.target = target->name;
-  out.memory_text = memory_lines(planned);
+  out.target += (out.target.empty() ? "" : ", ") + program.target->name;
+  if (!out.calls.empty()) return;  // of several targets the first one's
+  out.memory_text = memory_lines(compiled.planned);
   out.memory_svg = memory_svg(program);
   out.peak_call = peak_call_name(program);
   for (const ProgramCall& call : program.calls) {
@@ -227,6 +182,54 @@ Result<ModelOutput> make_output(const Graph& graph, const OutputOptions& options
     for (const std::string& note : call.notes)
       out.notes.push_back(call.origin.name + ": " + note);
   }
+}
+
+}  // namespace
+
+Result<ModelOutput> make_output(const Graph& graph, const OutputOptions& options) {
+  std::vector<const Target*> targets;
+  std::istringstream names(options.target);
+  for (std::string name; std::getline(names, name, ',');) {
+    QL_ASSIGN(const Target* const target, TargetRegistry::get(name));
+    targets.push_back(target);
+  }
+  QL_RETURN_IF_ERROR(check_options(options, targets));
+  QL_ASSIGN(Graph canonical, canonical_graph(graph, options.observer));
+  if (!options.name.empty()) canonical.name = options.name;
+
+  ModelOutput out;
+  std::vector<Compiled> compiled;
+  for (const Target* target : targets) {
+    QL_ASSIGN(Compiled one, compile_for(canonical, *target, options));
+    compiled.push_back(std::move(one));
+    describe(compiled.back(), out);
+  }
+  const Program& program = compiled[0].planned.program;
+  const std::vector<LoweredKernel>& kernels = compiled[0].kernels;
+  const std::string model = make_names(program).model;
+  EmitOptions emit;
+  emit.weights = options.weights;
+  emit.provenance = options.provenance;
+  QL_RETURN_IF_ERROR(add_golden(compiled[0].planned, options, emit));
+  out.unmeasured = options.kind != OutputKind::kCpp ? "the output is no C++" : "not asked for";
+  if (targets.size() > 1) {
+    out.unmeasured = "the output has several forms";
+    // Calls differ from form to form.
+    emit.checksums.clear();
+    std::vector<EmitForm> forms;
+    for (Compiled& one : compiled)
+      forms.push_back({std::move(one.planned.program), std::move(one.kernels)});
+    QL_ASSIGN(out.files, emit_forms(std::move(forms), emit));
+  } else if (options.kind == OutputKind::kCpp) {
+    QL_RETURN_IF_ERROR(emit_measured(program, kernels, options, emit, out));
+  } else {
+    const ObjectKind kind = options.kind == OutputKind::kObject   ? ObjectKind::kObject
+                            : options.kind == OutputKind::kStatic ? ObjectKind::kStatic
+                                                                  : ObjectKind::kShared;
+    QL_ASSIGN(out.files, emit_objects(program, kernels, emit, kind));
+  }
+  QL_ASSIGN(out.files,
+            make_package(options.package, std::move(out.files), {model, "1.0.0", targets[0], options.provenance}));
   return out;
 }
 
@@ -236,47 +239,6 @@ Result<MemoryReport> memory_report(const Graph& graph, const OutputOptions& opti
   QL_ASSIGN(const PlannedGraph planned,
             plan_rows(std::move(canonical), *target, options.rows, options.ram, options.threads, options.progress));
   return MemoryReport{memory_lines(planned), memory_svg(planned.program)};
-}
-
-Status write_folder(const std::string& path, const std::vector<EmittedFile>& files) {
-  const fs::path folder(path);
-  std::error_code code;
-  const bool existed = fs::exists(folder, code);
-  if (existed && !fs::is_directory(folder, code)) {
-    return Status::user({path, "", ""}, "is a file; the output goes into a folder", "give another name with -o");
-  }
-  // The topmost folder made here is removed again when something fails.
-  fs::path made;
-  if (!existed) {
-    made = fs::absolute(folder, code);
-    if (!made.has_filename()) made = made.parent_path();
-    while (made.has_parent_path() && !fs::exists(made.parent_path(), code))
-      made = made.parent_path();
-    fs::create_directories(folder, code);
-    if (code) return file_problem(folder, "the folder cannot be made", code);
-  }
-  std::vector<fs::path> folders_made;  // inside an existing folder
-  const auto write = [&]() -> Status {
-    QL_ASSIGN(const std::unique_ptr<ScratchFolder> staged, ScratchFolder::create(folder));
-    const fs::path saved = staged->path() / "saved";
-    if (!fs::create_directory(saved, code)) return file_problem(saved, "cannot be made", code);
-    for (const EmittedFile& file : files) {
-      // Names may have folders in them.
-      for (const fs::path& root : {staged->path(), saved, folder}) {
-        const fs::path parent = (root / file.name).parent_path();
-        if (fs::create_directories(parent, code)) folders_made.push_back(parent);
-        if (code) return file_problem(parent, "the folder cannot be made", code);
-      }
-      QL_RETURN_IF_ERROR(write_file((staged->path() / file.name).string(), file.bytes));
-    }
-    return move_all(files, staged->path(), folder, saved);
-  };
-  const Status status = write();
-  if (status.ok()) return status;
-  if (!made.empty()) fs::remove_all(made, code);
-  for (auto empty = folders_made.rbegin(); empty != folders_made.rend(); ++empty)
-    fs::remove(*empty, code);  // those of the staging folder are gone already
-  return status;
 }
 
 std::vector<std::string> provenance_lines(const std::string& model, const Graph& quantized,

@@ -16,8 +16,8 @@ enum class OutputKind { kCpp, kObject, kStatic, kShared };
 
 struct OutputOptions {
   OutputKind kind = OutputKind::kCpp;
-  std::string name;  ///< of the model in the output; empty: the graph's
-  std::string target = "host";
+  std::string name;             ///< of the model in the output; empty: the graph's
+  std::string target = "host";  ///< several with commas: forms of one C++ program (codegen/cpp/emit_forms.h)
   WeightPlacement weights = WeightPlacement::kInline;  ///< of C++; objects hold them
   std::vector<std::string> provenance;
   std::vector<std::vector<HostTensor>> golden_inputs;  ///< for the self-test; empty: samples from a seed
@@ -52,10 +52,6 @@ struct MemoryReport {
   std::string text, svg;
 };
 Result<MemoryReport> memory_report(const Graph& graph, const OutputOptions& options);
-
-/// Writes all files into the folder, which is made if need be. Either all of them are there afterwards, or (with an
-/// error) the folder is as it was before.
-Status write_folder(const std::string& folder, const std::vector<EmittedFile>& files);
 
 /// Lines for the head of every file: the tool's version, names and hashes of what went in, the quantized graph's own
 /// hash (weights included). No paths, no times.

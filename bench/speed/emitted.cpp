@@ -14,6 +14,7 @@
 #include <iterator>
 
 #include "api/output.h"
+#include "api/write_folder.h"
 #include "codegen/halide/lower_program.h"
 
 namespace qlathe::bench {

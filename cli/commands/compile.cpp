@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cstdio>
+#include <sstream>
 #include <thread>
 
 #include "api/float_ops.h"
@@ -10,6 +11,7 @@
 #include "api/output.h"
 #include "api/report.h"
 #include "api/support.h"
+#include "api/write_folder.h"
 #include "cli/commands/commands.h"
 #include "cli/commands/common.h"
 #include "cli/terminal/deferred_interrupt.h"
@@ -55,8 +57,8 @@ WeightPlacement placement(const std::string& word) {
 }
 
 /// "name=value" of the options that shape the output; they are part of what the files say of themselves.
-std::vector<std::string> shaping_options(const Arguments& arguments, const Target& target) {
-  std::vector<std::string> out = {"--target " + target.name, "--emit " + arguments.get("emit")};
+std::vector<std::string> shaping_options(const Arguments& arguments, const std::string& target) {
+  std::vector<std::string> out = {"--target " + target, "--emit " + arguments.get("emit")};
   if (arguments.get("emit") == "cpp") out.push_back("--weights " + arguments.get("weights"));
   if (arguments.has("name")) out.push_back("--name " + arguments.get("name"));
   for (const char* option : {"package", "ram-limit"}) {
@@ -66,11 +68,11 @@ std::vector<std::string> shaping_options(const Arguments& arguments, const Targe
   return out;
 }
 
-void print_summary(const Arguments& arguments, const Target& target, const ModelOutput& output, int64_t macs) {
+void print_summary(const Arguments& arguments, const std::string& target, const ModelOutput& output, int64_t macs) {
   const std::string folder = arguments.get("output");
   if (arguments.has("json")) {
     JsonText json;
-    json.object().member("folder", folder).member("target", target.name).member("macs", macs);
+    json.object().member("folder", folder).member("target", target).member("macs", macs);
     json.member("weight_bytes", output.weight_bytes).member("arena_bytes", output.arena_bytes);
     json.member("state_bytes", output.state_bytes);
     if (output.figures) {
@@ -90,7 +92,7 @@ void print_summary(const Arguments& arguments, const Target& target, const Model
   for (const EmittedFile& file : output.files)
     table.row({folder + "/" + file.name, grouped(static_cast<int64_t>(file.bytes.size()))});
   std::printf("%s\nfor %s: weights %s, arena %s%s, %s multiply-accumulates a run\n", table.text().c_str(),
-              target.name.c_str(), bytes_text(output.weight_bytes).c_str(), bytes_text(output.arena_bytes).c_str(),
+              target.c_str(), bytes_text(output.weight_bytes).c_str(), bytes_text(output.arena_bytes).c_str(),
               output.state_bytes > 0 ? (", state " + bytes_text(output.state_bytes)).c_str() : "",
               grouped(macs).c_str());
   if (output.figures) {
@@ -119,7 +121,7 @@ Status check_integer(const Graph& quantized) {
   return problems;
 }
 
-Status compile(const Arguments& arguments, const Target& target) {
+Status compile(const Arguments& arguments, const std::string& target) {
   OutputOptions options;
   QL_RETURN_IF_ERROR(set_row_options(arguments, options));
   MemoryLimits limits{options.ram, {}};
@@ -134,7 +136,7 @@ Status compile(const Arguments& arguments, const Target& target) {
 
   options.kind = output_kind(arguments.get("emit"));
   options.name = arguments.get("name");
-  options.target = target.name;
+  options.target = target;
   options.weights = placement(arguments.get("weights"));
   const QuantizeInputs inputs = quantize_inputs(arguments);
   options.provenance =
@@ -169,13 +171,19 @@ Status compile(const Arguments& arguments, const Target& target) {
 }
 
 int run(const Arguments& arguments) {
-  const Target* const target = find_target(arguments.get("target"));
-  if (target == nullptr) return kUsage;
+  // Several targets: forms of one program.
+  std::string targets;
+  std::istringstream names(arguments.get("target"));
+  for (std::string name; std::getline(names, name, ',');) {
+    const Target* const target = find_target(name);
+    if (target == nullptr) return kUsage;
+    targets += (targets.empty() ? "" : ",") + target->name;
+  }
   if (arguments.get("output").empty()) {
     print_error("-o is missing; name the folder that the files go to: -o DIR");
     return kUsage;
   }
-  return finish(compile(arguments, *target));
+  return finish(compile(arguments, targets));
 }
 
 }  // namespace
@@ -194,7 +202,13 @@ Command compile_command() {
   command.options = {
       {"output", "DIR", "folder that the files go to", 'o', "", {}},
       {"emit", "KIND", "what to write", 'e', "cpp", {"cpp", "object", "static", "shared"}},
-      {"target", "TARGET", "instruction set (qlathe targets lists them)", 't', "host", {}},
+      {"target",
+       "TARGET",
+       "instruction set (qlathe targets lists them); several with commas make one C++ program that takes the best one "
+       "of the processor it runs on",
+       't',
+       "host",
+       {}},
       {"weights", "PLACE", "where C++ keeps the weights", 'w', "inline", {"inline", "separate", "binary"}},
       {"name",
        "NAME",

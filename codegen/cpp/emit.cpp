@@ -128,7 +128,7 @@ class ModelSource {
     return fill_template("model.cpp.in", {{"model", names_.model},
                                           {"PREFIX", names_.prefix},
                                           {"limits_include", limits_include(weights + kernels)},
-                                          {"title", title(program_)},
+                                          {"title", title(program_, options_)},
                                           {"provenance", comment_lines(options_.provenance)},
                                           {"contents", contents()},
                                           {"requantizations", requantizations()},

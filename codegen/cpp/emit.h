@@ -37,6 +37,9 @@ struct EmitOptions {
       provenance;                      ///< lines for the head of every file: tool, model and rules with hashes, options
   std::vector<GoldenVectors> golden;   ///< at least one: a self-test must test something
   std::optional<CodeFigures> figures;  ///< for the header
+  std::string targets;                 ///< for titles; empty: the program's
+  bool several_forms = false;          ///< <model>_run chooses between forms (emit_forms.h)
+  std::string part_of;                 ///< the model that this is a form of; forms have no self-test of their own
   /// One a call: of its result for the first golden vector, where it is all of a tensor (result_checksum).
   std::vector<std::optional<uint32_t>> checksums;
 };

@@ -34,6 +34,21 @@ std::vector<uint8_t> bytes_of(const HostTensor& tensor) {
   return {tensor.bytes(), tensor.bytes() + tensor.byte_size()};
 }
 
+std::string returns(const EmitOptions& options) {
+  const std::string refused = "// Returns 0, or 1 when a pointer is null or the arena is not aligned";
+  if (!options.several_forms) return refused + " (nothing has been computed then).";
+  return refused + ", or 2 when the processor has the\n// instructions of no form (nothing has been computed then).";
+}
+
+std::string self_test_declaration(const Program& program, const EmitOptions& options, const EmitNames& names) {
+  if (!options.part_of.empty()) return "";
+  return fmt::format(
+      "\n// Runs the model on stored inputs and compares with stored outputs, bit for bit.\n"
+      "// Returns 0 when they are equal, else 1 + the index of the first output that differs.\n"
+      "int {}_self_test({});",
+      names.model, binary_weights(program, options) ? "const void* weights" : "void");
+}
+
 /// C++ does not know arrays of no elements.
 int64_t elements(const ProgramIo& io) { return std::max<int64_t>(element_count(io.type.shape), 1); }
 
@@ -59,8 +74,10 @@ int64_t arena_total(const Program& program, const std::vector<LoweredKernel>& ke
   return program.arena_bytes + scratch_bytes(program, kernels);
 }
 
-std::string title(const Program& program) {
-  return "the model " + comment_text(program.name) + " for " + program.target->name;
+std::string title(const Program& program, const EmitOptions& options) {
+  const std::string model = options.part_of.empty() ? program.name : options.part_of;
+  return "the model " + comment_text(model) + " for " +
+         (options.targets.empty() ? program.target->name : options.targets);
 }
 
 std::string run_parameters(const Program& program, const EmitNames& names, const EmitOptions& options) {
@@ -104,6 +121,12 @@ std::string emit_header(const Program& program, const std::vector<LoweredKernel>
         "{0}_weights_data[];\n",
         names.model);
   }
+  if (options.several_forms) {
+    reset += fmt::format(
+        "\n// The instruction set whose form runs on this processor (\"{}\"), empty where none does.\n"
+        "const char* {}_form(void);\n",
+        program.target->name, names.model);
+  }
   // Comments of the sizes stand in one column.
   std::vector<std::array<std::string, 3>> sizes = {
       {"ARENA_BYTES", std::to_string(arena_total(program, kernels)),
@@ -131,16 +154,16 @@ std::string emit_header(const Program& program, const std::vector<LoweredKernel>
   std::string declaration =
       wrap_code(fmt::format("int {}_run({});", names.model, run_parameters(program, names, options)), "");
   declaration.pop_back();
-  return fill_template("model.h.in",
-                       {{"model", names.model},
-                        {"PREFIX", names.prefix},
-                        {"title", title(program)},
-                        {"provenance", comment_lines(options.provenance)},
-                        {"sizes", defines},
-                        {"run_comment", run},
-                        {"run_declaration", declaration},
-                        {"reset_declaration", reset},
-                        {"self_test_parameters", binary_weights(program, options) ? "const void* weights" : "void"}});
+  return fill_template("model.h.in", {{"model", names.model},
+                                      {"PREFIX", names.prefix},
+                                      {"title", title(program, options)},
+                                      {"provenance", comment_lines(options.provenance)},
+                                      {"sizes", defines},
+                                      {"run_comment", run},
+                                      {"run_declaration", declaration},
+                                      {"reset_declaration", reset},
+                                      {"returns", returns(options)},
+                                      {"self_test", self_test_declaration(program, options, names)}});
 }
 
 std::string emit_self_test(const Program& program, const EmitOptions& options, const EmitNames& names) {
@@ -292,7 +315,7 @@ std::string emit_build_file(const Program& program, const EmitOptions& options, 
     return extra.empty() ? std::string("-O2") : fmt::format("-O2 {}", fmt::join(extra, " "));
   };
   return fill_template("CMakeLists.txt.in", {{"model", names.model},
-                                             {"title", title(program)},
+                                             {"title", title(program, options)},
                                              {"target", program.target->name},
                                              {"library_sources", sources},
                                              {"gcc_flags", flags(program.target->gcc_flags)},

@@ -22,7 +22,7 @@ EmitNames make_names(const Program& program);
 int64_t weight_bytes(const Program& program);
 /// Arena with the kernels' scratch behind it.
 int64_t arena_total(const Program& program, const std::vector<LoweredKernel>& kernels);
-std::string title(const Program& program);
+std::string title(const Program& program, const EmitOptions& options);
 /// For templates: the include that not finite numbers in `text` need, as a line of its own, or nothing.
 std::string limits_include(const std::string& text);
 std::string comment_lines(const std::vector<std::string>& lines);

@@ -5,6 +5,7 @@
 #include <fstream>
 
 #include "api/pipeline.h"
+#include "codegen/cpp/emit_forms.h"
 #include "codegen/halide/lower_program.h"
 #include "frontend/formats/arrays/array_file.h"
 #include "frontend/reference/reference_executor.h"
@@ -62,7 +63,7 @@ void EmittedModel::write_model(const std::string& spec, const std::map<std::stri
   input_ = input;
 }
 
-void EmittedModel::emit(const std::string& name, const std::string& rules, const Target& target) {
+void EmittedModel::emit(const std::string& name, const std::string& rules, const std::vector<const Target*>& targets) {
   std::ofstream(folder_ / "rules.json") << rules;
   const auto source = read_model((folder_ / "net.json").string());
   ASSERT_TRUE(source.ok()) << source.status().text();
@@ -72,10 +73,14 @@ void EmittedModel::emit(const std::string& name, const std::string& rules, const
   ASSERT_TRUE(quantized.ok()) << quantized.status().text();
   const auto canonical = canonical_graph(quantized->graph);
   ASSERT_TRUE(canonical.ok()) << canonical.status().text();
-  const auto program = plan_program(*canonical, target);
-  ASSERT_TRUE(program.ok()) << program.status().text();
-  const auto kernels = lower_program(*program);
-  ASSERT_TRUE(kernels.ok()) << kernels.status().text();
+  std::vector<EmitForm> forms;
+  for (const Target* target : targets) {
+    const auto program = plan_program(*canonical, *target);
+    ASSERT_TRUE(program.ok()) << program.status().text();
+    const auto kernels = lower_program(*program);
+    ASSERT_TRUE(kernels.ok()) << kernels.status().text();
+    forms.push_back({*program, *kernels});
+  }
   EmitOptions options;
   Random random(9);
   for (const float range : {2.0f, 1e6f}) {
@@ -84,7 +89,8 @@ void EmittedModel::emit(const std::string& name, const std::string& rules, const
     ASSERT_TRUE(y.ok()) << y.status().text();
     options.golden.push_back({x, *y});
   }
-  const auto files = emit_cpp(*program, *kernels, options);
+  const auto files =
+      forms.size() == 1 ? emit_cpp(forms[0].program, forms[0].kernels, options) : emit_forms(forms, options);
   ASSERT_TRUE(files.ok()) << files.status().text();
   fs::create_directories(folder_ / name);
   for (const EmittedFile& file : *files)

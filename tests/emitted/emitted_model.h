@@ -32,7 +32,11 @@ class EmittedModel : public ::testing::Test {
   void write_model(const std::string& spec, const std::map<std::string, Shape>& weights, const Shape& input);
 
   /// Emits it under the rules for the target into folder()/name, with two golden vectors by the reference.
-  void emit(const std::string& name, const std::string& rules, const Target& target);
+  void emit(const std::string& name, const std::string& rules, const Target& target) {
+    emit(name, rules, std::vector{&target});
+  }
+  /// The same as forms of one program where there are several targets.
+  void emit(const std::string& name, const std::string& rules, const std::vector<const Target*>& targets);
 
   /// Runs a command in the folder; the test fails with its output if it does.
   void run(const std::string& command);
