@@ -4,8 +4,8 @@
 
 #include "frontend/ops/contraction.h"
 #include "frontend/ops/movement.h"
+#include "frontend/ops/rebuild.h"
 #include "frontend/passes/pass_manager.h"
-#include "frontend/passes/rebuild.h"
 #include "frontend/passes/views.h"
 
 namespace qlathe {
