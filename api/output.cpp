@@ -98,7 +98,8 @@ struct Compiled {
 
 Result<Compiled> compile_for(const Graph& canonical, const Target& target, const OutputOptions& options) {
   Compiled out;
-  QL_ASSIGN(out.planned, plan_rows(canonical, target, options.rows, options.ram, options.threads, options.progress));
+  QL_ASSIGN(out.planned,
+            plan_rows(canonical, target, options.rows, options.ram, options.threads, options.progress, options.pools));
   const auto progress = [&](int done, int total) {
     if (options.progress) options.progress("lowering kernels", static_cast<size_t>(done), static_cast<size_t>(total));
   };
@@ -117,12 +118,28 @@ Status check_options(const OutputOptions& options, const std::vector<const Targe
     return Status::user({"", "", "--package"}, "a package is C++ with its weights in it",
                         "use --emit cpp and --weights inline or separate");
   }
+  if (!options.pools.empty() && (options.kind != OutputKind::kCpp || targets.size() > 1)) {
+    return Status::unsupported({"", "", "--pool"}, "pools are for C++ of one target",
+                               "use --emit cpp with one target, or leave --pool out");
+  }
   if (targets.size() == 1) return {};
   QL_RETURN_IF_ERROR(check_forms(targets));
   if (options.kind != OutputKind::kCpp || options.weights == WeightPlacement::kBinary ||
       options.package != PackageKind::kFlat) {
     return Status::unsupported({"", "", "--target"}, "several targets in one program are C++ with its weights in it",
                                "use --emit cpp, --weights inline or separate and no --package, or name one target");
+  }
+  return {};
+}
+
+/// Scratch of kernels is known once they are lowered.
+Status check_pools(const Program& program, const std::vector<LoweredKernel>& kernels) {
+  for (const EmitPool& pool : pools_of(program, scratch_bytes(program, kernels), make_names(program))) {
+    if (pool.limit == 0 || pool.bytes <= pool.limit) continue;
+    return Status::user({"", "", "--pool"},
+                        "pool " + pool.name + " is " + std::to_string(pool.bytes - pool.limit) +
+                            " bytes too small for the scratch of kernels behind it",
+                        "make it larger");
   }
   return {};
 }
@@ -210,6 +227,7 @@ Result<ModelOutput> make_output(const Graph& graph, const OutputOptions& options
   EmitOptions emit;
   emit.weights = options.weights;
   emit.provenance = options.provenance;
+  QL_RETURN_IF_ERROR(check_pools(program, kernels));
   QL_RETURN_IF_ERROR(add_golden(compiled[0].planned, options, emit));
   out.unmeasured = options.kind != OutputKind::kCpp ? "the output is no C++" : "not asked for";
   if (targets.size() > 1) {
@@ -236,8 +254,8 @@ Result<ModelOutput> make_output(const Graph& graph, const OutputOptions& options
 Result<MemoryReport> memory_report(const Graph& graph, const OutputOptions& options) {
   QL_ASSIGN(const Target* const target, TargetRegistry::get(options.target));
   QL_ASSIGN(Graph canonical, canonical_graph(graph));
-  QL_ASSIGN(const PlannedGraph planned,
-            plan_rows(std::move(canonical), *target, options.rows, options.ram, options.threads, options.progress));
+  QL_ASSIGN(const PlannedGraph planned, plan_rows(std::move(canonical), *target, options.rows, options.ram,
+                                                  options.threads, options.progress, options.pools));
   return MemoryReport{memory_lines(planned), memory_svg(planned.program)};
 }
 

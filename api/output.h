@@ -25,6 +25,7 @@ struct OutputOptions {
   bool measure = false;                                ///< C++: have the target's compiler state code and stack
   RowStreaming rows = RowStreaming::kToFit;            ///< in strips or not
   std::optional<int64_t> ram;                          ///< bytes that there are for a run: what kToFit fits
+  std::vector<PoolLimit> pools;                        ///< memories that C++ keeps the arena in; empty: one
   int threads = 1;                                     ///< that compile
   StageProgress progress;
   PassObserver observer;

@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <numeric>
 #include <utility>
 
 #include "schedule/strips/stream_rows.h"
@@ -24,10 +25,8 @@ std::vector<std::string> notes_of(const StreamedGraph& streamed, const Program& 
   return notes;
 }
 
-}  // namespace
-
-Result<PlannedGraph> plan_rows(Graph canonical, const Target& target, RowStreaming streaming,
-                               const std::optional<int64_t>& ram, int threads, const StageProgress& progress) {
+Result<PlannedGraph> plan_in_one(Graph canonical, const Target& target, RowStreaming streaming,
+                                 const std::optional<int64_t>& ram, int threads, const StageProgress& progress) {
   QL_ASSIGN(Program whole, plan_program(canonical, target, threads));
   const bool always = streaming == RowStreaming::kAlways;
   const int64_t limit = ram ? *ram - kBesideArena : 0;
@@ -55,6 +54,23 @@ Result<PlannedGraph> plan_rows(Graph canonical, const Target& target, RowStreami
   }
   if (best.notes.empty()) return PlannedGraph{std::move(canonical), std::move(whole), {}};
   return best;
+}
+
+}  // namespace
+
+Result<PlannedGraph> plan_rows(Graph canonical, const Target& target, RowStreaming streaming,
+                               const std::optional<int64_t>& ram, int threads, const StageProgress& progress,
+                               const std::vector<PoolLimit>& pools) {
+  std::optional<int64_t> room = ram;
+  if (!room && !pools.empty()) {
+    room = std::accumulate(pools.begin(), pools.end(), kBesideArena,
+                           [](int64_t sum, const PoolLimit& pool) { return sum + pool.bytes; });
+  }
+  QL_ASSIGN(PlannedGraph planned, plan_in_one(std::move(canonical), target, streaming, room, threads, progress));
+  if (!pools.empty()) {
+    QL_ASSIGN(planned.program, plan_program(planned.graph, target, threads, pools));
+  }
+  return planned;
 }
 
 }  // namespace qlathe

@@ -23,8 +23,10 @@ struct PlannedGraph {
 };
 
 /// Plans the canonical graph for the target: as it is where `ram` bytes (arena, states, and something for the stack)
-/// are enough, else with as few chains in strips as that takes, or with all that help.
+/// are enough, else with as few chains in strips as that takes, or with all that help. With `pools` the result is
+/// spread over them, and what they have together is what there is where `ram` says nothing.
 Result<PlannedGraph> plan_rows(Graph canonical, const Target& target, RowStreaming streaming,
-                               const std::optional<int64_t>& ram, int threads, const StageProgress& progress = {});
+                               const std::optional<int64_t>& ram, int threads, const StageProgress& progress = {},
+                               const std::vector<PoolLimit>& pools = {});
 
 }  // namespace qlathe

@@ -46,7 +46,8 @@ Result<Graph> materialize_results(Graph graph) {
 
 class Planner {
  public:
-  Planner(const Graph& graph, const Target& target) : graph_(graph), own_(graph, {false, false}) {
+  Planner(const Graph& graph, const Target& target, const std::vector<PoolLimit>& pools)
+      : graph_(graph), pools_(pools), own_(graph, {false, false}) {
     program_.name = graph.name.empty() ? "model" : graph.name;
     program_.target = &target;
     program_.arena_alignment = target.vectorize ? 64 : 16;  // a vector register, or what any allocator gives
@@ -55,7 +56,7 @@ class Planner {
   Result<Program> run(int threads) {
     describe_ends();
     QL_RETURN_IF_ERROR(lower_nodes(threads));
-    lay_out_buffers();
+    QL_RETURN_IF_ERROR(lay_out_buffers());
     take_constants();
     for (const PlacedCall& call : layout_.calls)
       append(call);
@@ -140,11 +141,16 @@ class Planner {
 
   /// Views of slices and concats save copies, but may keep a large tensor alive for a small part: the smallest arena
   /// counts, of equal ones the fewest copies. Where time matters more than memory an eighth more is accepted.
-  void lay_out_buffers() {
+  Status lay_out_buffers() {
     int64_t best = -1;
+    std::string unplaced;
     for (const AliasOptions options : {AliasOptions{true, true}, {true, false}, {false, true}, {false, false}}) {
       const Aliases aliases(graph_, options);
-      Layout layout = lay_out(graph_, lowered_, aliases, fixed_, program_.arena_alignment);
+      Layout layout = lay_out(graph_, lowered_, aliases, fixed_, program_.arena_alignment, pools_);
+      if (!layout.unplaced.empty()) {
+        unplaced = layout.unplaced;
+        continue;
+      }
       const int64_t bytes = layout.plan.bytes;
       if (best >= 0 && bytes >= best) continue;
       const bool first = best < 0;
@@ -152,9 +158,16 @@ class Planner {
       layout_ = std::move(layout);
       if (first && aliases.copies_saved() == 0) break;  // the others are the same
     }
+    if (best < 0) {
+      return Status::user({"", "", "--pool"}, "the arena does not fit: there is no room for " + unplaced,
+                          "give more or larger pools (qlathe inspect --memory shows what is live when), or fewer bytes "
+                          "with --ram-limit, which computes rows in strips");
+    }
     program_.arena_bytes = align_up(layout_.plan.bytes);
+    program_.pools = layout_.pools;
     program_.arena_lower_bound = layout_.plan.lower_bound;
     program_.arena = std::move(layout_.arena);
+    return {};
   }
 
   int64_t align_up(int64_t bytes) const {
@@ -223,6 +236,7 @@ class Planner {
   }
 
   const Graph& graph_;
+  const std::vector<PoolLimit>& pools_;
   const Aliases own_;  ///< reshapes alone
   Program program_;
   std::map<TensorId, BufferRef> fixed_;
@@ -234,9 +248,10 @@ class Planner {
 
 }  // namespace
 
-Result<Program> plan_program(const Graph& graph, const Target& target, int threads) {
+Result<Program> plan_program(const Graph& graph, const Target& target, int threads,
+                             const std::vector<PoolLimit>& pools) {
   QL_ASSIGN(const Graph materialized, materialize_results(graph));
-  return Planner(materialized, target).run(threads);
+  return Planner(materialized, target, pools).run(threads);
 }
 
 }  // namespace qlathe

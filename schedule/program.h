@@ -6,6 +6,7 @@
 
 #include "frontend/ir/graph.h"
 #include "schedule/lower/lowering.h"
+#include "schedule/memory/pools.h"
 #include "schedule/target.h"
 
 namespace qlathe {
@@ -67,6 +68,12 @@ struct ArenaItem {
   int first_call = 0, last_call = 0;  ///< indices of the calls between which it is live, inclusive
 };
 
+/// A memory of its own that holds a part of the arena.
+struct ArenaPool {
+  std::string name;                          ///< a C identifier
+  int64_t offset = 0, bytes = 0, limit = 0;  ///< in the arena; used; what there is
+};
+
 struct Program {
   std::string name;
   const Target* target = nullptr;
@@ -80,11 +87,14 @@ struct Program {
   int64_t arena_alignment = 64;
   int64_t state_bytes = 0;
   std::vector<ArenaItem> arena;
+  std::vector<ArenaPool> pools;   ///< in order of their offsets, all of the arena; empty: it is one memory
   int64_t arena_lower_bound = 0;  ///< largest sum of bytes live at one call
 };
 
 /// Lowers every node of a canonical graph for the target and plans its memory. All unsupported nodes are reported at
 /// once. Lowers on `threads` threads; the result does not depend on them.
-Result<Program> plan_program(const Graph& graph, const Target& target, int threads = 1);
+/// With `pools` the arena is spread over them, or it is an error that says what does not fit.
+Result<Program> plan_program(const Graph& graph, const Target& target, int threads = 1,
+                             const std::vector<PoolLimit>& pools = {});
 
 }  // namespace qlathe

@@ -1,5 +1,9 @@
 #include "cli/commands/common.h"
 
+#include <algorithm>
+#include <cctype>
+#include <sstream>
+
 #include "api/limits.h"
 #include "api/native_executor.h"
 #include "api/support.h"
@@ -32,6 +36,13 @@ Result<SourceModel> read_given_model(const Arguments& arguments) {
 
 void add_row_options(std::vector<Option>& options) {
   options.push_back({"ram-limit", "SIZE", "an error where arena, state and stack are more (64K)", 0, "", {}});
+  options.push_back({"pool",
+                     "NAME=SIZE,...",
+                     "memories that the arena is spread over, the fastest first (sram=64K,psram=2M): parameters of "
+                     "their own of the model's function",
+                     0,
+                     "",
+                     {}});
   options.push_back({"stream-rows",
                      "WHEN",
                      "compute chains of layers in strips of rows, which takes less memory and more time: as far as "
@@ -41,7 +52,35 @@ void add_row_options(std::vector<Option>& options) {
                      {"fit", "always", "never"}});
 }
 
+namespace {
+
+/// "sram=64K,psram=2M"
+Result<std::vector<PoolLimit>> parse_pools(const std::string& text) {
+  std::vector<PoolLimit> pools;
+  std::istringstream parts(text);
+  for (std::string part; std::getline(parts, part, ',');) {
+    const size_t sign = part.find('=');
+    const std::string name = part.substr(0, sign);
+    const bool good =
+        sign != std::string::npos && !name.empty() && std::isalpha(static_cast<unsigned char>(name[0])) &&
+        std::all_of(name.begin(), name.end(), [](unsigned char c) { return std::isalnum(c) || c == '_'; });
+    if (!good) {
+      return Status::user({"", "", "--pool"}, "'" + part + "' is no pool",
+                          "give names with sizes, the fastest first: sram=64K,psram=2M");
+    }
+    if (std::any_of(pools.begin(), pools.end(), [&](const PoolLimit& pool) { return pool.name == name; })) {
+      return Status::user({"", "", "--pool"}, "pool " + name + " is named twice", "name it once");
+    }
+    QL_ASSIGN(const int64_t bytes, parse_bytes(part.substr(sign + 1), "--pool"));
+    pools.push_back({name, bytes});
+  }
+  return pools;
+}
+
+}  // namespace
+
 Status set_row_options(const Arguments& arguments, OutputOptions& options) {
+  QL_ASSIGN(options.pools, parse_pools(arguments.get("pool")));
   if (arguments.has("ram-limit")) {
     QL_ASSIGN(options.ram, parse_bytes(arguments.get("ram-limit"), "--ram-limit"));
   }

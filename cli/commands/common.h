@@ -19,7 +19,7 @@ Result<SourceModel> read_given_model(const Arguments& arguments);
 void add_native_options(std::vector<Option>& options);
 Option json_option();
 
-/// --ram-limit and --stream-rows.
+/// --ram-limit, --pool and --stream-rows.
 void add_row_options(std::vector<Option>& options);
 Status set_row_options(const Arguments& arguments, OutputOptions& options);
 

@@ -61,7 +61,7 @@ std::vector<std::string> shaping_options(const Arguments& arguments, const std::
   std::vector<std::string> out = {"--target " + target, "--emit " + arguments.get("emit")};
   if (arguments.get("emit") == "cpp") out.push_back("--weights " + arguments.get("weights"));
   if (arguments.has("name")) out.push_back("--name " + arguments.get("name"));
-  for (const char* option : {"package", "ram-limit"}) {
+  for (const char* option : {"package", "ram-limit", "pool"}) {
     if (arguments.has(option)) out.push_back(std::string("--") + option + " " + arguments.get(option));
   }
   if (arguments.get("stream-rows") != "fit") out.push_back("--stream-rows " + arguments.get("stream-rows"));

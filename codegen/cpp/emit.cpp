@@ -32,6 +32,8 @@ EmitNames make_names(const Program& program) {
     const std::string wanted = identifier(io.name);
     names.outputs.push_back(unique(taken.count(wanted) ? wanted + "_out" : wanted));
   }
+  for (const ArenaPool& pool : program.pools)
+    names.pools.push_back(unique(identifier(pool.name)));
   for (const PackedConstant& constant : program.constants)
     names.constants.push_back(unique(constant_name(constant.name)));
   for (const ProgramCall& call : program.calls) {
@@ -119,7 +121,11 @@ class ModelSource {
  public:
   ModelSource(const Program& program, const std::vector<LoweredKernel>& kernels, const EmitOptions& options,
               const EmitNames& names)
-      : program_(program), kernels_(kernels), options_(options), names_(names) {}
+      : program_(program),
+        kernels_(kernels),
+        options_(options),
+        names_(names),
+        pools_(pools_of(program, scratch_bytes(program, kernels), names)) {}
 
   Result<std::string> text() {
     QL_ASSIGN(const std::string kernels, kernel_section());
@@ -209,13 +215,24 @@ class ModelSource {
     return out;
   }
 
+  /// The pool that an offset of the program's arena is in.
+  const EmitPool& pool_at(int64_t offset) const {
+    size_t p = 0;
+    while (p + 1 < pools_.size() && pools_[p + 1].offset <= offset)
+      p++;
+    return pools_[p];
+  }
+
   std::string offset_section() const {
     std::string out;
     for (const auto& [key, constant] : names_.arena) {
-      out += fmt::format("const size_t {} = {};\n", constant, key.second);
+      const EmitPool& pool = pool_at(key.second);
+      out += fmt::format("const size_t {} = {};{}\n", constant, key.second - pool.offset,
+                         pools_.size() > 1 ? "  // of " + pool.name : "");
     }
-    if (scratch_bytes(program_, kernels_) > 0)
-      out += fmt::format("const size_t kOffsetScratch = {};\n", program_.arena_bytes);
+    for (const EmitPool& pool : pools_) {
+      if (pool.scratch >= 0) out += fmt::format("const size_t kOffsetScratch = {};\n", pool.scratch);
+    }
     return out;
   }
 
@@ -244,11 +261,18 @@ class ModelSource {
         return options_.weights == WeightPlacement::kSeparate ? as_runtime(name, constness, type) : name;
       }
       case BufferRef::Space::kArena:
-        return shifted("base", names_.arena.at({call.buffer_names[i], ref.offset}));
+        return shifted(pool_at(ref.offset).base, names_.arena.at({call.buffer_names[i], ref.offset}));
       case BufferRef::Space::kState:
         return shifted("state_base", std::to_string(ref.offset));
     }
     return "";
+  }
+
+  std::string scratch_base() const {
+    const auto home =
+        std::find_if(pools_.begin(), pools_.end(), [](const EmitPool& pool) { return pool.scratch >= 0; });
+    QL_CHECK(home != pools_.end(), "no pool for scratch");
+    return home->base;
   }
 
   std::string call_text(const ProgramCall& call) const {
@@ -264,7 +288,7 @@ class ModelSource {
           arguments.push_back(argument(call, buffer++, p, true));
           break;
         case ParameterRole::kScratch:
-          arguments.push_back("base + kOffsetScratch");
+          arguments.push_back(scratch_base() + " + kOffsetScratch");
           break;
         case ParameterRole::kScalar:
           QL_CHECK(false, kernel.name() + " has a scalar parameter");
@@ -306,7 +330,6 @@ class ModelSource {
   }
 
   std::string entry_points() const {
-    const int64_t arena = arena_total(program_, kernels_);
     const bool binary = options_.weights == WeightPlacement::kBinary && !program_.constants.empty();
     std::string out = wrap_code(
         fmt::format("extern \"C\" int {}_run({}) {{", names_.model, run_parameters(program_, names_, options_)), "");
@@ -317,14 +340,18 @@ class ModelSource {
       checks.push_back(name + " == nullptr");
     if (program_.state_bytes > 0) checks.push_back("state == nullptr");
     if (binary) checks.push_back("weights == nullptr");
-    if (arena > 0) checks.push_back("arena == nullptr");
+    for (const EmitPool& pool : pools_) {
+      if (pool.bytes > 0) checks.push_back(pool.name + " == nullptr");
+    }
     out += wrap_code(fmt::format("if ({}) return 1;", fmt::join(checks, " || ")), "  ");
-    if (arena > 0) {
-      out +=
-          fmt::format("  if (reinterpret_cast<uintptr_t>(arena) % {}_ARENA_ALIGNMENT != 0) return 1;\n", names_.prefix);
-      out += "  unsigned char* const base = static_cast<unsigned char*>(arena);\n";
-    } else {
-      out += "  (void)arena;\n";
+    for (const EmitPool& pool : pools_) {
+      if (pool.bytes == 0) {
+        out += fmt::format("  (void){};\n", pool.name);
+        continue;
+      }
+      out += fmt::format("  if (reinterpret_cast<uintptr_t>({}) % {}_ARENA_ALIGNMENT != 0) return 1;\n", pool.name,
+                         names_.prefix);
+      out += fmt::format("  unsigned char* const {} = static_cast<unsigned char*>({});\n", pool.base, pool.name);
     }
     if (program_.state_bytes > 0) out += "  unsigned char* const state_base = static_cast<unsigned char*>(state);\n";
     if (binary) out += "  const unsigned char* const weight_base = static_cast<const unsigned char*>(weights);\n";
@@ -363,6 +390,7 @@ class ModelSource {
   const std::vector<LoweredKernel>& kernels_;
   const EmitOptions& options_;
   const EmitNames& names_;
+  const std::vector<EmitPool> pools_;
 };
 
 }  // namespace

@@ -80,6 +80,27 @@ std::string title(const Program& program, const EmitOptions& options) {
          (options.targets.empty() ? program.target->name : options.targets);
 }
 
+std::vector<EmitPool> pools_of(const Program& program, int64_t scratch, const EmitNames& names) {
+  std::vector<EmitPool> pools;
+  if (program.pools.empty()) {
+    pools.push_back({"arena", names.prefix + "_ARENA_BYTES", "base", 0, program.arena_bytes, 0, -1});
+  }
+  for (const ArenaPool& pool : program.pools) {
+    const std::string name = names.pools[pools.size()];
+    pools.push_back(
+        {name, names.prefix + "_" + upper(name) + "_BYTES", name + "_base", pool.offset, pool.bytes, pool.limit, -1});
+  }
+  if (scratch == 0) return pools;
+  const int64_t alignment = program.arena_alignment;
+  const auto end = [&](const EmitPool& pool) { return (pool.bytes + alignment - 1) / alignment * alignment; };
+  auto home = std::find_if(pools.begin(), pools.end(),
+                           [&](const EmitPool& pool) { return pool.limit == 0 || end(pool) + scratch <= pool.limit; });
+  if (home == pools.end()) home = pools.end() - 1;
+  home->scratch = end(*home);
+  home->bytes = home->scratch + scratch;
+  return pools;
+}
+
 std::string run_parameters(const Program& program, const EmitNames& names, const EmitOptions& options) {
   std::vector<std::string> parameters;
   for (size_t i = 0; i < program.inputs.size(); i++) {
@@ -90,7 +111,8 @@ std::string run_parameters(const Program& program, const EmitNames& names, const
   }
   if (program.state_bytes > 0) parameters.emplace_back("void* state");
   if (binary_weights(program, options)) parameters.emplace_back("const void* weights");
-  parameters.emplace_back("void* arena");
+  for (const EmitPool& pool : pools_of(program, 0, names))
+    parameters.push_back("void* " + pool.name);
   return fmt::format("{}", fmt::join(parameters, ", "));
 }
 
@@ -109,8 +131,11 @@ std::string emit_header(const Program& program, const std::vector<LoweredKernel>
         "//   {0:<10} the contents of {1}_weights.bin, aligned to 64 bytes; {1}_weights_data of {1}_weights.S, say\n",
         "weights", names.model);
   }
-  run += fmt::format("//   {:<10} {}_ARENA_BYTES bytes, aligned to {}_ARENA_ALIGNMENT; need not be kept between runs",
-                     "arena", names.prefix, names.prefix);
+  const std::vector<EmitPool> pools = pools_of(program, scratch_bytes(program, kernels), names);
+  for (const EmitPool& pool : pools) {
+    run += fmt::format("//   {:<10} {} bytes, aligned to {}_ARENA_ALIGNMENT; need not be kept between runs{}",
+                       pool.name, pool.macro, names.prefix, &pool == &pools.back() ? "" : "\n");
+  }
   std::string reset;
   if (program.state_bytes > 0) {
     reset = fmt::format("\n// Sets the state to its initial values.\nvoid {}_reset(void* state);\n", names.model);
@@ -128,14 +153,17 @@ std::string emit_header(const Program& program, const std::vector<LoweredKernel>
         program.target->name, names.model);
   }
   // Comments of the sizes stand in one column.
-  std::vector<std::array<std::string, 3>> sizes = {
-      {"ARENA_BYTES", std::to_string(arena_total(program, kernels)),
-       "working memory of one run, see " + names.model + "_run"},
-      {"ARENA_ALIGNMENT", std::to_string(program.arena_alignment), "of the working memory, in bytes"},
-      {"STATE_BYTES", std::to_string(program.state_bytes), "memory that is kept from run to run"},
-      {"WEIGHT_BYTES", std::to_string(weight_bytes(program)),
-       options.weights == WeightPlacement::kInline ? "read-only constants"
-                                                   : "read-only constants, see the weights file"}};
+  std::vector<std::array<std::string, 3>> sizes;
+  for (const EmitPool& pool : pools) {
+    sizes.push_back({pool.macro.substr(names.prefix.size() + 1), std::to_string(pool.bytes),
+                     "working memory of one run, see " + names.model + "_run"});
+  }
+  sizes.insert(sizes.end(),
+               {{"ARENA_ALIGNMENT", std::to_string(program.arena_alignment), "of the working memory, in bytes"},
+                {"STATE_BYTES", std::to_string(program.state_bytes), "memory that is kept from run to run"},
+                {"WEIGHT_BYTES", std::to_string(weight_bytes(program)),
+                 options.weights == WeightPlacement::kInline ? "read-only constants"
+                                                             : "read-only constants, see the weights file"}});
   if (options.figures) {
     const CodeFigures& f = *options.figures;
     sizes.push_back({"CODE_BYTES", std::to_string(f.code_bytes), "machine code, by " + comment_text(f.compiler)});
@@ -189,7 +217,8 @@ std::string emit_self_test(const Program& program, const EmitOptions& options, c
     }
     if (program.state_bytes > 0) arguments.emplace_back("state");
     if (binary_weights(program, options)) arguments.emplace_back("weights");
-    arguments.emplace_back("arena");
+    for (const EmitPool& pool : pools_of(program, 0, names))
+      arguments.push_back(pool.name);
     if (g == 0) body += fmt::format("#if defined({}_CHECK)\n  {}_check_calls(1);\n#endif\n", names.prefix, names.model);
     body += fmt::format("  if ({}_run({}) != 0) return 1;\n", names.model, fmt::join(arguments, ", "));
     if (g == 0)
@@ -209,6 +238,12 @@ std::string emit_self_test(const Program& program, const EmitOptions& options, c
   }
   const std::string state =
       program.state_bytes > 0 ? fmt::format("alignas(64) unsigned char state[{}_STATE_BYTES];\n", names.prefix) : "";
+  std::string arenas;
+  for (const EmitPool& pool : pools_of(program, 0, names)) {
+    arenas +=
+        fmt::format("alignas({}_ARENA_ALIGNMENT) unsigned char {}[{} + 1];\n", names.prefix, pool.name, pool.macro);
+  }
+  arenas.pop_back();
   return fill_template("self_test.cpp.in",
                        {{"model", names.model},
                         {"PREFIX", names.prefix},
@@ -216,6 +251,7 @@ std::string emit_self_test(const Program& program, const EmitOptions& options, c
                         {"limits_include", limits_include(vectors)},
                         {"same_floats", same_floats},
                         {"vectors", vectors},
+                        {"arena_buffers", arenas},
                         {"state_buffer", state},
                         {"self_test_parameters", binary_weights(program, options) ? "const void* weights" : "void"},
                         {"body", body}});
@@ -264,16 +300,20 @@ std::string emit_main(const Program& program, const EmitOptions& options, const 
     body += fmt::format("  std::vector<{}> {}({});\n", cpp_type(io.type.type), names.outputs[i], elements(io));
     call += names.outputs[i] + ".data(), ";
   }
-  body += fmt::format("  Aligned arena({}_ARENA_BYTES);\n", names.prefix);
+  std::vector<std::string> memories;
+  for (const EmitPool& pool : pools_of(program, 0, names)) {
+    body += fmt::format("  Aligned {}({});\n", pool.name, pool.macro);
+    memories.push_back(pool.name + ".data()");
+  }
   if (program.state_bytes > 0) {
     body += fmt::format("  Aligned state({0}_STATE_BYTES);\n  {1}_reset(state.data());\n", names.prefix, names.model);
     call += "state.data(), ";
   }
   if (binary) call += "weights.data(), ";
   body += fmt::format(
-      "  if ({}_run({}arena.data()) != 0) {{\n    fprintf(stderr, \"{}_run refused its arguments\\n\");\n    return "
+      "  if ({}_run({}{}) != 0) {{\n    fprintf(stderr, \"{}_run refused its arguments\\n\");\n    return "
       "1;\n  }}\n",
-      names.model, call, names.model);
+      names.model, call, fmt::join(memories, ", "), names.model);
   for (size_t i = 0; i < program.outputs.size(); i++) {
     const ProgramIo& io = program.outputs[i];
     body += fmt::format("  if (!write_npy(argv[{}], \"{}\", \"{}\", {}, {}.data())) return 1;\n",

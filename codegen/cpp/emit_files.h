@@ -15,6 +15,7 @@ struct EmitNames {
   std::string prefix;                                            ///< the same in capitals, for macros
   std::vector<std::string> inputs, outputs;                      ///< parameter names of <model>_run
   std::vector<std::string> constants;                            ///< "kLinear1Weights"
+  std::vector<std::string> pools;                                ///< parameter names of the program's pools
   std::map<std::pair<std::string, int64_t>, std::string> arena;  ///< (buffer name, offset) -> "kOffsetHidden"
 };
 
@@ -22,6 +23,18 @@ EmitNames make_names(const Program& program);
 int64_t weight_bytes(const Program& program);
 /// Arena with the kernels' scratch behind it.
 int64_t arena_total(const Program& program, const std::vector<LoweredKernel>& kernels);
+/// A pointer parameter of <model>_run: the arena, or one of its pools.
+struct EmitPool {
+  std::string name;      ///< "arena", "sram"
+  std::string macro;     ///< "DIGITS_ARENA_BYTES"
+  std::string base;      ///< what the emitted code calls the memory as bytes
+  int64_t offset = 0;    ///< where it begins in the program's arena
+  int64_t bytes = 0;     ///< with the kernels' scratch where it is here
+  int64_t limit = 0;     ///< what there is; 0: any
+  int64_t scratch = -1;  ///< where the scratch begins in it; -1: not here
+};
+/// `scratch`: bytes of the kernels' own, which go behind the first pool that has room for them, or else the last one.
+std::vector<EmitPool> pools_of(const Program& program, int64_t scratch, const EmitNames& names);
 std::string title(const Program& program, const EmitOptions& options);
 /// For templates: the include that not finite numbers in `text` need, as a line of its own, or nothing.
 std::string limits_include(const std::string& text);

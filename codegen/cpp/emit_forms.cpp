@@ -109,7 +109,8 @@ class Forms {
     std::vector<std::string> arguments = names_.inputs;
     arguments.insert(arguments.end(), names_.outputs.begin(), names_.outputs.end());
     if (whole_.state_bytes > 0) arguments.emplace_back("state");
-    arguments.emplace_back("arena");
+    for (const EmitPool& pool : pools_of(whole_, 0, names_))
+      arguments.push_back(pool.name);
     return fill_template("forms.cpp.in", {{"model", names_.model},
                                           {"title", title(whole_, options_)},
                                           {"provenance", comment_lines(options_.provenance)},

@@ -12,13 +12,14 @@ class LayoutBuilder {
   LayoutBuilder(const Graph& graph, const Aliases& aliases, const std::map<TensorId, BufferRef>& fixed)
       : graph_(graph), aliases_(aliases), fixed_(fixed) {}
 
-  Layout build(const std::vector<std::optional<NodeLowering>>& lowered, int64_t alignment) {
+  Layout build(const std::vector<std::optional<NodeLowering>>& lowered, int64_t alignment,
+               const std::vector<PoolLimit>& pools) {
     for (size_t n = 0; n < lowered.size(); n++) {
       out_.first_constant.push_back(out_.constants);
       if (lowered[n] && !aliases_.is_view(static_cast<int>(n))) add(static_cast<int>(n), *lowered[n]);
     }
     share_dying_operands();
-    place(alignment);
+    place(alignment, pools);
     return std::move(out_);
   }
 
@@ -121,7 +122,7 @@ class LayoutBuilder {
     }
   }
 
-  void place(int64_t alignment) {
+  void place(int64_t alignment, const std::vector<PoolLimit>& pools) {
     std::vector<ArenaRequest> requests;
     std::vector<int> request_of(slots_.size(), -1), item_of(slots_.size(), -1);
     for (size_t i = 0; i < slots_.size(); i++) {
@@ -130,6 +131,7 @@ class LayoutBuilder {
       requests.push_back({slots_[i].bytes, slots_[i].first, slots_[i].last});
     }
     out_.plan = plan_arena(requests, alignment);
+    if (!pools.empty()) spread(requests, request_of, alignment, pools);
     const auto offset_of = [&](int slot) {
       return out_.plan.offsets[static_cast<size_t>(request_of[static_cast<size_t>(find(slot))])];
     };
@@ -157,6 +159,29 @@ class LayoutBuilder {
     }
   }
 
+  void spread(const std::vector<ArenaRequest>& requests, const std::vector<int>& request_of, int64_t alignment,
+              const std::vector<PoolLimit>& pools) {
+    std::vector<int> uses(requests.size(), 0);
+    for (const std::vector<PendingRef>& refs : refs_) {
+      for (const PendingRef& ref : refs) {
+        if (ref.slot >= 0) uses[static_cast<size_t>(request_of[static_cast<size_t>(find(ref.slot))])]++;
+      }
+    }
+    const PooledPlan plan = plan_pools(requests, uses, pools, alignment);
+    if (plan.unplaced >= 0) {
+      const auto slot = std::find(request_of.begin(), request_of.end(), plan.unplaced) - request_of.begin();
+      const Slot& s = slots_[static_cast<size_t>(slot)];
+      out_.unplaced = s.name + " of " + std::to_string(s.bytes) + " bytes";
+      return;
+    }
+    out_.plan.offsets = plan.offsets;
+    out_.plan.bytes = 0;
+    for (size_t p = 0; p < pools.size(); p++) {
+      out_.pools.push_back({pools[p].name, plan.starts[p], plan.bytes[p], pools[p].bytes});
+      out_.plan.bytes = std::max(out_.plan.bytes, plan.starts[p] + plan.bytes[p]);
+    }
+  }
+
   int find(int slot) const {
     while (slots_[static_cast<size_t>(slot)].merged >= 0)
       slot = slots_[static_cast<size_t>(slot)].merged;
@@ -176,8 +201,8 @@ class LayoutBuilder {
 }  // namespace
 
 Layout lay_out(const Graph& graph, const std::vector<std::optional<NodeLowering>>& lowered, const Aliases& aliases,
-               const std::map<TensorId, BufferRef>& fixed, int64_t alignment) {
-  return LayoutBuilder(graph, aliases, fixed).build(lowered, alignment);
+               const std::map<TensorId, BufferRef>& fixed, int64_t alignment, const std::vector<PoolLimit>& pools) {
+  return LayoutBuilder(graph, aliases, fixed).build(lowered, alignment, pools);
 }
 
 }  // namespace qlathe

@@ -24,11 +24,13 @@ struct Layout {
   int constants = 0;
   std::vector<ArenaItem> arena;
   ArenaPlan plan;
+  std::vector<ArenaPool> pools;  ///< as in Program
+  std::string unplaced;          ///< of the pools: the tensor that fits into none
 };
 
 /// `lowered` is parallel to the graph's nodes, without value where a node has no kernel. `fixed` are the roots (see
 /// Aliases) that are no part of the arena: inputs, outputs, states.
 Layout lay_out(const Graph& graph, const std::vector<std::optional<NodeLowering>>& lowered, const Aliases& aliases,
-               const std::map<TensorId, BufferRef>& fixed, int64_t alignment);
+               const std::map<TensorId, BufferRef>& fixed, int64_t alignment, const std::vector<PoolLimit>& pools);
 
 }  // namespace qlathe

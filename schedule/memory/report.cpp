@@ -77,6 +77,10 @@ std::string memory_text(const Program& program) {
                   program.arena_bytes == program.arena_lower_bound
                       ? "which is the proven minimum"
                       : "the proven minimum is " + grouped(program.arena_lower_bound) + " bytes");
+  for (const ArenaPool& pool : program.pools) {
+    out += fmt::format("  pool {}: {} of {} bytes, at offset {}\n", pool.name, grouped(pool.bytes), grouped(pool.limit),
+                       grouped(pool.offset));
+  }
   out += fmt::format("  lost to fragmentation {:.1f} %; {} results in place of an operand\n",
                      100.0 * static_cast<double>(program.arena_bytes - program.arena_lower_bound) /
                          static_cast<double>(std::max<int64_t>(program.arena_bytes, 1)),

@@ -328,6 +328,16 @@ TEST_F(Cli, CompiledSourcesPassTheirSelfTest) {
   EXPECT_NE(ran.out.find("the self-test passes"), std::string::npos) << ran.out;
 }
 
+TEST_F(Cli, TheArenaMayBeInSeveralMemories) {
+  const Ran ran = shell(
+      "$Q compile $E/digits/digits.json --target generic --pool fast=8K,slow=32K -o out && "
+      "grep -q 'void\\* fast, void\\* slow' out/digits.h && "
+      "g++ -std=c++11 -O1 -Wall -Wextra -Werror -Iout out/*.cpp -o main && ./main");
+  EXPECT_EQ(ran.code, 0) << ran.out << ran.err;
+  EXPECT_NE(ran.out.find("the self-test passes"), std::string::npos) << ran.out;
+  EXPECT_EQ(shell("$Q compile $E/digits/digits.json --pool fast=1K -o small").code, 1) << "it does not fit";
+}
+
 TEST_F(Cli, CalibratedStatisticsStandInForTheData) {
   const Ran ran = shell("$Q calibrate " + kPerceptron + kInt8 + "-o s.json && $Q compile " + kPerceptron + kInt8 +
                         "-o a && $Q compile " + kPerceptron +
