@@ -12,7 +12,7 @@ namespace qlathe {
 /// A tensor of real numbers as the integers it was quantized to, in the new graph: (q - zero_point) * scale.
 struct Quantized {
   TensorId q;
-  TensorId scale;               ///< one element, or constant with one per channel: the shape broadcasts to q's
+  TensorId scale;               ///< one element, or constant with one per channel or block of q's axes (same rank)
   TensorId zero_point = kNone;  ///< one element, or constant of scale's shape; kNone: 0
   Origin origin;                ///< of the node that dequantizes
 };

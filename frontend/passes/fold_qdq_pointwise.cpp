@@ -8,8 +8,8 @@
 namespace qlathe {
 namespace {
 
-/// Takes a dequantization in, to be done when it is needed. Scales that are computed, or blocked, stay where they
-/// are.
+/// Takes a dequantization in, to be done when it is needed. Scales that are computed stay where they are, unless there
+/// is one for all.
 bool dequantizes(QdqFolding& f, const Node& node, const PointwiseStep& step_) {
   const TensorId q = node.inputs[0];
   if (f.known(q) != nullptr || !is_integer(f.from[q].type.type)) return false;
@@ -25,7 +25,7 @@ bool dequantizes(QdqFolding& f, const Node& node, const PointwiseStep& step_) {
     if (element_count(t.shape()) != 1) {
       if (!t.is_constant() || t.shape().size() != shape.size()) return false;
       for (size_t d = 0; d < shape.size(); d++) {
-        if (t.shape()[d] != 1 && t.shape()[d] != shape[d]) return false;
+        if (t.shape()[d] == 0 || shape[d] % t.shape()[d] != 0) return false;
       }
     }
     (i == 0 ? value.scale : value.zero_point) = f.rebuild.map(parameter);

@@ -64,21 +64,55 @@ TensorId narrowed(QdqFolding& f, TensorId q) {
   return q;
 }
 
-Result<bool> product(QdqFolding& f, const Node& node) {
-  if (node.inputs.size() != 2) return false;
+template <class ProductAttrs>
+bool is_plain(const ProductAttrs& attrs) {
+  return attrs.steps.empty() && attrs.accumulator == ValueType::kF32;
+}
+
+/// Whether a scale of the weights can be the product's own: per channel of the result, or in blocks of a matrix.
+bool scales_weights(const Node& node, const Shape& weights, const Shape& scale) {
+  if (element_count(scale) == 1) return true;
+  if (!ends_in_rhs_channels(node, weights.size())) return false;
+  if (node.op == "conv") return last_axis_only(scale) && scale.back() == weights.back();
+  constexpr int64_t kSmallestBlock = 8;  // smaller ones cost more than they save
+  if (!node.as<DotGeneralAttrs>().rhs_batch.empty()) return false;
+  for (size_t axis = 0; axis + 1 < weights.size(); axis++) {
+    if (scale[axis] != 1 && (weights[axis] % scale[axis] != 0 || weights[axis] / scale[axis] < kSmallestBlock))
+      return false;
+  }
+  return weights.back() % scale.back() == 0;
+}
+
+/// A product of real numbers and integer weights: these stay as they are stored, the product multiplies by their scale.
+Result<bool> product_with_stored_weights(QdqFolding& f, const Node& node) {
+  const Quantized* w = f.known(node.inputs[1]);
+  if (w == nullptr || !f.small(w->q) || !f.to()[w->q].is_constant() || !f.to()[w->scale].is_constant() ||
+      f.to()[w->scale].type.type != ValueType::kF32 || f.from[node.inputs[0]].type.type != ValueType::kF32 ||
+      (w->zero_point.valid() && !f.to()[w->zero_point].is_constant()) || is_depthwise(node))
+    return false;
+  const Shape& weights = f.to()[w->q].shape();
+  QL_ASSIGN(const TensorId scale, full_rank(f, w->scale, weights.size(), node.origin));
+  QL_ASSIGN(const TensorId zero, full_rank(f, w->zero_point, weights.size(), node.origin));
+  if (!scales_weights(node, weights, f.to()[scale].shape())) return false;
+  QL_RETURN_IF_ERROR(f.materialize(node.inputs[0]));
+  const TensorId stored = zero.valid() ? w->q : narrowed(f, w->q);
+  QL_ASSIGN(const TensorId y, f.add(node.op, {f.rebuild.map(node.inputs[0]), stored, kNone, zero, kNone, scale},
+                                    node.attrs, node.origin));
+  f.rebuild.set(node.outputs[0], y);
+  return true;
+}
+
+Result<bool> integer_product(QdqFolding& f, const Node& node) {
   const Quantized *x = f.known(node.inputs[0]), *w = f.known(node.inputs[1]);
   if (x == nullptr || w == nullptr || !f.small(x->q) || !f.small(w->q) || !f.per_tensor(*x)) return false;
   const bool conv = node.op == "conv";
-  if (conv ? !node.as<ConvAttrs>().steps.empty() || node.as<ConvAttrs>().accumulator != ValueType::kF32
-           : !node.as<DotGeneralAttrs>().steps.empty() || node.as<DotGeneralAttrs>().accumulator != ValueType::kF32) {
-    return false;
-  }
   if (!f.to()[x->scale].is_constant() || !f.to()[w->scale].is_constant()) return false;
   const size_t x_rank = f.to()[x->q].shape().size(), w_rank = f.to()[w->q].shape().size();
   if (!f.per_tensor(*w)) {
     if (!ends_in_rhs_channels(node, w_rank)) return false;
     QL_ASSIGN(const TensorId full, full_rank(f, w->scale, w_rank, node.origin));
-    if (!last_axis_only(f.to()[full].shape())) return false;
+    const Shape& scale = f.to()[full].shape();
+    if (!last_axis_only(scale) || scale.back() != f.to()[w->q].shape().back()) return false;
   }
   // The sum of all products must fit int32.
   const Shape& weights = f.to()[w->q].shape();
@@ -112,6 +146,13 @@ Result<bool> product(QdqFolding& f, const Node& node) {
       f.rebuild.to.add_constant(node.origin.name + ".scale", HostTensor::of(ValueType::kF32, shape, scale));
   QL_RETURN_IF_ERROR(f.know(node, {sum, s, kNone, {}}));
   return true;
+}
+
+Result<bool> product(QdqFolding& f, const Node& node) {
+  if (node.inputs.size() != 2) return false;
+  if (!(node.op == "conv" ? is_plain(node.as<ConvAttrs>()) : is_plain(node.as<DotGeneralAttrs>()))) return false;
+  QL_ASSIGN(const bool done, integer_product(f, node));
+  return done ? done : product_with_stored_weights(f, node);
 }
 
 const FoldQdqRegistry::Add kConv("conv", product);

@@ -195,6 +195,30 @@ TEST(ImportPasses, AnIntegerConvolutionPadsWithItsZeroPoint) {
   }
 }
 
+TEST(ImportPasses, WeightsOfARealProductStayAsTheyAreStored) {
+  ModelBuilder b;
+  b.input("x", {1, 3, 4, 4}).bytes("w", {2, 3, 2, 2}, ramp(24, 5, 15, -7), true).floats("ws", {2}, {0.5f, 0.25f});
+  b.bytes("v", {18, 4}, ramp(72, 37, 255, -127), true)
+      .floats("vs", {2, 4}, {1, 2, 3, 4, 0.5f, 0.25f, 1, 2})
+      .output("y");
+  set_int(b.node("DequantizeLinear", {"w", "ws"}, {"wd"}), "axis", 0);
+  b.node("Conv", {"x", "wd"}, {"c"});
+  set_int(b.node("Flatten", {"c"}, {"f"}), "axis", 1);
+  auto& blocks = b.node("DequantizeLinear", {"v", "vs"}, {"vd"});
+  set_int(blocks, "axis", 0);
+  set_int(blocks, "block_size", 9);
+  b.node("MatMul", {"f", "vd"}, {"y"});
+  const BeforeAndAfter r = import(b);
+  ASSERT_EQ(r.actual.size(), 1u);
+  EXPECT_TRUE(testing::near(r.actual[0], r.expected[0], 1e-3, 1e-5));
+  std::vector<ValueType> stored;
+  for (const Node& node : r.after.nodes) {
+    if (node.op == "conv" || node.op == "dot_general") stored.push_back(r.after[node.inputs[kRhs]].type.type);
+  }
+  EXPECT_THAT(stored, ::testing::ElementsAre(ValueType::kI4, ValueType::kI8));
+  EXPECT_EQ(count_steps(r.after, "dequantize"), 0);
+}
+
 TEST(ImportPasses, MovementAndMaximaWorkOnTheIntegers) {
   ModelBuilder b;
   b.input("x", {1, 2, 4, 6}).floats("s", {}, {0.05f}).bytes("z", {}, {7}, false).ints("to", {1, 12}).output("y");
