@@ -1,6 +1,7 @@
 #include "frontend/formats/tflite/node.h"
 
 #include <cmath>
+#include <cstring>
 #include <map>
 
 #include "frontend/formats/tflite/importer.h"
@@ -108,7 +109,12 @@ std::optional<TfliteQuant> TfliteNode::quant_of(const tflite::Tensor& tensor) {
   TfliteQuant out;
   out.axis = quant->quantized_dimension();
   out.scale.assign(quant->scale()->begin(), quant->scale()->end());
-  if (quant->zero_point() != nullptr) out.zero_point.assign(quant->zero_point()->begin(), quant->zero_point()->end());
+  // The verifier leaves numbers of eight bytes unaligned that a writer did not align.
+  for (uint32_t i = 0; quant->zero_point() != nullptr && i < quant->zero_point()->size(); i++) {
+    int64_t value = 0;
+    std::memcpy(&value, quant->zero_point()->Data() + i * sizeof value, sizeof value);
+    out.zero_point.push_back(flatbuffers::EndianScalar(value));
+  }
   if (out.zero_point.empty()) out.zero_point.assign(1, 0);
   if (out.zero_point.size() == 1) out.zero_point.resize(out.scale.size(), out.zero_point[0]);
   if (out.zero_point.size() != out.scale.size()) {
