@@ -39,7 +39,8 @@ Result<TensorId> ImportGraph::fold(const std::string& op, const std::vector<Tens
     context.inputs.push_back(id.valid() ? graph[id].data.get() : nullptr);
   def->evaluate(context);
   folded_bytes_ += bytes;
-  return add_constant(origin.name, std::move(out));
+  // The node's result will have the node's name.
+  return add_constant(origin.name.empty() ? op : origin.name + "." + op, std::move(out));
 }
 
 Result<TensorId> ImportGraph::add(const std::string& op, std::vector<TensorId> operands,
