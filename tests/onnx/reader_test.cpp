@@ -161,6 +161,67 @@ TEST(OnnxReader, AScaleOfZeroIsRefused) {
   EXPECT_THAT(refusal(b), HasSubstr("a scale is a positive finite number"));
 }
 
+TEST(OnnxReader, AScaleOfZeroIsRefusedInAnyFloatType) {
+  ModelBuilder b;
+  b.input("x", {2}).output("y");
+  auto* scale = b.model.mutable_graph()->add_initializer();
+  scale->set_name("s");
+  scale->set_data_type(onnx::TensorProto::FLOAT16);
+  scale->add_int32_data(0);
+  b.node("QuantizeLinear", {"x", "s"}, {"y"});
+  EXPECT_THAT(refusal(b), HasSubstr("a scale is a positive finite number"));
+}
+
+TEST(OnnxReader, AZeroPointOfATypeThatNothingIsQuantizedToIsRefused) {
+  ModelBuilder b;
+  b.input("x", {2}).floats("s", {}, {1}).ints("z", {3}).output("y");
+  b.node("QuantizeLinear", {"x", "s", "z"}, {"y"});
+  EXPECT_THAT(refusal(b), HasSubstr("zero_point: is int64"));
+}
+
+TEST(OnnxReader, OpsetsThatAreNotThereOrNewerAreRefused) {
+  ModelBuilder b(99);
+  b.input("x", {2}).output("y");
+  b.node("Relu", {"x"}, {"y"});
+  EXPECT_THAT(refusal(b), HasSubstr("opset 99 is not supported"));
+  b.model.clear_opset_import();
+  EXPECT_THAT(refusal(b), HasSubstr("does not say which opset"));
+}
+
+TEST(OnnxReader, ANameThatIsMadeTwiceIsRefused) {
+  ModelBuilder b;
+  b.input("x", {2}).output("y");
+  b.node("Relu", {"x"}, {"y"});
+  b.node("Neg", {"x"}, {"y"});
+  EXPECT_THAT(refusal(b), HasSubstr("output: 'y' is there already"));
+}
+
+TEST(OnnxReader, OperandsThatTheOperatorDoesNotKnowAreRefused) {
+  ModelBuilder b;
+  b.input("x", {2}).input("z", {2}).output("y");
+  b.node("Relu", {"x", "z"}, {"y"});
+  EXPECT_THAT(refusal(b), HasSubstr("operand 1 (z) is not supported"));
+}
+
+TEST(OnnxReader, AKnownIndexOutOfRangeIsRefused) {
+  ModelBuilder b;
+  b.input("x", {2}).ints("i", {2}).output("y");
+  b.node("Gather", {"x", "i"}, {"y"});
+  EXPECT_THAT(refusal(b), HasSubstr("2 is no index of 2 elements"));
+}
+
+TEST(OnnxReader, AttentionSeesItsWindowOfTheKeysThatAreThere) {
+  ModelBuilder b(25);
+  // All scores are equal: every query averages the values that it sees. Its position is its index + 3 keys - 2 queries.
+  b.input("q", {1, 1, 2, 1}).input("v", {1, 1, 4, 1}).floats("k", {1, 1, 4, 1}, {0, 0, 0, 0}).ints("there", {3});
+  b.output("y");
+  auto& node = b.node("Attention", {"q", "k", "v", "", "", "", "there"}, {"y"});
+  set_int(node, "left_window_size", 1);
+  EXPECT_THAT(b.run({{1, 1}, {2, 4, 8, 100}}), ElementsAre(::testing::FloatNear(14.f / 3, 1e-5f), 6));
+  set_int(node, "is_causal", 1);
+  EXPECT_THAT(b.run({{1, 1}, {2, 4, 8, 100}}), ElementsAre(3, 6));
+}
+
 TEST(OnnxReader, AnIntegerProductSubtractsBothZeroPoints) {
   ModelBuilder b;
   b.input("a", {1, 2}, onnx::TensorProto::UINT8).bytes("w", {2, 1}, {5, -6}, true);

@@ -12,7 +12,7 @@
 namespace qlathe {
 namespace {
 
-constexpr int64_t kOldestOpset = 7;
+constexpr int64_t kOldestOpset = 7, kNewestOpset = 28;
 constexpr int kMaxDepth = 16;
 constexpr int64_t kMaxNodesRead = 2000000;
 
@@ -189,8 +189,15 @@ void OnnxImporter::read_node(const onnx::NodeProto& proto, const std::string& pl
   // Without a scope anywhere rules know a product by its own name.
   if (origin.module_path.empty() && !origin.rule_op.empty()) origin.module_path = origin.name;
   origin.place = place;
-  for (const std::string& output : proto.output())
+  for (const std::string& output : proto.output()) {
+    if (!output.empty() && scopes_.back().contains(output)) {
+      note(Diagnostic::Kind::kUser, op + " " + origin.name, "output",
+           in_quotes(output) + " is there already: every name stands for one tensor",
+           "the file is damaged; export the model again");
+      return;
+    }
     define(output, kNone);
+  }
   const OnnxOp* known = OnnxOps::find(op);
   const std::string shown = op + " " + origin.name;
   if (known == nullptr) {
@@ -215,6 +222,9 @@ void OnnxImporter::read_node(const onnx::NodeProto& proto, const std::string& pl
   try {
     OnnxNode node(*this, proto, version == opsets_.end() ? 1 : version->second, origin);
     known->read(node);
+    if (const auto unread = node.unread_operand())
+      node.unsupported("input", "operand " + std::to_string(*unread) + " (" + proto.input(static_cast<int>(*unread)) +
+                                    ") is not supported");
     if (const auto unread = node.unread_attributes(); !unread.empty()) {
       std::string names;
       for (const std::string& name : unread)
@@ -376,10 +386,17 @@ void OnnxImporter::read_outputs() {
 Result<Graph> OnnxImporter::run() {
   graph.name = model_.graph().name();
   const auto version = opsets_.find("");
-  if (version != opsets_.end() && version->second < kOldestOpset) {
-    return Status::unsupported(
-        {path(), "", "opset_import"}, "opset " + std::to_string(version->second) + " is not supported",
-        "convert the model to opset " + std::to_string(kOldestOpset) + " or later with onnx.version_converter");
+  if (version != opsets_.end() && (version->second < kOldestOpset || version->second > kNewestOpset)) {
+    return Status::unsupported({path(), "", "opset_import"},
+                               "opset " + std::to_string(version->second) + " is not supported",
+                               "convert the model to one of opset " + std::to_string(kOldestOpset) + " to " +
+                                   std::to_string(kNewestOpset) + " with onnx.version_converter");
+  }
+  const auto needs_opset = [](const onnx::NodeProto& node) { return is_default_domain(node.domain()); };
+  const auto& nodes = model_.graph().node();
+  if (version == opsets_.end() && std::any_of(nodes.begin(), nodes.end(), needs_opset)) {
+    return Status::user({path(), "", "opset_import"}, "does not say which opset the operators are of",
+                        "the file is damaged or made by hand; export the model again");
   }
   scopes_.emplace_back();
   read_initializers(model_.graph());

@@ -195,7 +195,12 @@ Result<std::string> OnnxTensors::external_bytes(const onnx::TensorProto& proto, 
       return Status::user({"", proto.name(), "external_data"}, "leads outside the folder of the model",
                           "external data must lie below it, links included");
     }
-    QL_ASSIGN(file, open_file((folder / relative).string()));
+    auto opened = open_file((folder / relative).string());
+    if (!opened.ok()) {
+      return Status::user({(folder / relative).string(), proto.name(), "external_data"}, "cannot be read",
+                          "the weights lie in a file of their own; copy it beside the model");
+    }
+    file = std::move(*opened);
   }
   if (offset > file->size() || length > file->size() - offset) {
     return Status::user({file->name(), proto.name(), "external_data"},

@@ -167,6 +167,13 @@ std::vector<std::string> OnnxNode::unread_attributes() const {
   return out;
 }
 
+std::optional<size_t> OnnxNode::unread_operand() const {
+  for (size_t i = asked_operands_; i < inputs_.size(); i++) {
+    if (inputs_[i].valid()) return i;
+  }
+  return std::nullopt;
+}
+
 std::vector<TensorId> OnnxNode::inline_graph(const onnx::GraphProto& body, const std::vector<TensorId>& operands) {
   if (operands.size() != static_cast<size_t>(body.input_size()))
     problem("body", "takes " + std::to_string(body.input_size()) + " operands, not " + std::to_string(operands.size()));

@@ -1,5 +1,6 @@
 #pragma once
 // One node of an ONNX graph while it is imported: its operands, attributes, and the nodes it becomes.
+#include <algorithm>
 #include <map>
 #include <optional>
 #include <set>
@@ -34,7 +35,10 @@ class OnnxNode : public ImportNode {
 
   // Operands.
   size_t input_count() const { return inputs_.size(); }
-  bool has(size_t i) const { return i < inputs_.size() && inputs_[i].valid(); }
+  bool has(size_t i) const {
+    asked_operands_ = std::max(asked_operands_, i + 1);
+    return i < inputs_.size() && inputs_[i].valid();
+  }
   /// A required operand; a problem where it is missing.
   TensorId in(size_t i);
   bool is_constant(size_t i) const { return has(i) && data(inputs_[i]) != nullptr; }
@@ -56,6 +60,9 @@ class OnnxNode : public ImportNode {
   void ignore(const char* name) { asked_.insert(name); }
   /// Attributes that the reading did not look at.
   std::vector<std::string> unread_attributes() const;
+  void ignore_operands() { asked_operands_ = inputs_.size(); }
+  /// The first operand beyond all that the reading looked at.
+  std::optional<size_t> unread_operand() const;
 
   /// Reads a subgraph in place (If with a known condition, a step of a loop) on these operands.
   std::vector<TensorId> inline_graph(const onnx::GraphProto& body, const std::vector<TensorId>& operands = {});
@@ -70,6 +77,7 @@ class OnnxNode : public ImportNode {
   OnnxImporter& importer_;
   std::vector<TensorId> inputs_;
   std::set<std::string> asked_;
+  mutable size_t asked_operands_ = 0;
 };
 
 /// How one operator is read. Files of families of operators register their rows.

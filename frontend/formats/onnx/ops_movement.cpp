@@ -142,6 +142,7 @@ void read_concat(OnnxNode& node) {
     parts.push_back(x);
   }
   if (parts.empty()) node.problem("input", "has no operands");
+  if (!node.has_attribute("axis")) node.problem("axis", "is missing");
   node.result(node.concat(parts, node.axis(node.integer("axis", 1), node.rank(parts[0]))));
 }
 
@@ -229,7 +230,16 @@ void read_tile(OnnxNode& node) {
 
 void read_gather(OnnxNode& node) {
   const TensorId x = node.in(0);
-  node.result(node.gather(x, node.in(1), node.axis(node.integer("axis", 0), node.rank(x))));
+  const int64_t axis = node.axis(node.integer("axis", 0), node.rank(x));
+  const int64_t n = node.shape(x)[static_cast<size_t>(axis)];
+  if (const HostTensor* indices = node.data(node.in(1)); indices != nullptr && is_integer(indices->type())) {
+    for (int64_t i = 0; i < indices->size(); i++) {
+      const int64_t index = indices->int_at(i);
+      if (index < -n || index >= n)
+        node.problem("indices", std::to_string(index) + " is no index of " + std::to_string(n) + " elements");
+    }
+  }
+  node.result(node.gather(x, node.in(1), axis));
 }
 
 PadMode pad_mode(OnnxNode& node) {

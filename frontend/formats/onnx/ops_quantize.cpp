@@ -35,8 +35,11 @@ TensorId with_parameters(OnnxNode& node, TensorId x, PointwiseStep step, const s
 }
 
 void check_scale(OnnxNode& node, TensorId scale) {
+  const ValueType type = node.type(scale).type;
+  if (!is_float(type)) node.problem("scale", std::string("is ") + name(type) + ", expected a float");
   const HostTensor* values = node.data(scale);
-  if (values == nullptr || values->type() != ValueType::kF32) return;
+  if (values == nullptr) return;
+  values = node.data(node.cast(scale, ValueType::kF32));
   for (float s : values->as<float>()) {
     if (!(s > 0) || s > std::numeric_limits<float>::max())
       node.problem("scale", "is " + std::to_string(s) + "; a scale is a positive finite number",
@@ -68,6 +71,11 @@ void read_quantize_linear(OnnxNode& node) {
   PointwiseStep step = onnx_step("quantize");
   std::vector<TensorId> parameters = {scale};
   if (node.has(2)) type = node.type(node.in(2)).type;
+  const bool known = is_integer(type) ? info(type).bits <= 16 : is_code(type);
+  if (!known) {
+    node.problem(node.has(2) ? "zero_point" : "output_dtype",
+                 std::string("is ") + name(type) + "; integers of at most 16 bits and 8-bit floats are quantized to");
+  }
   step.type = type;
   if (node.has(2) && is_integer(type)) {
     step.zero_point_after = true;
