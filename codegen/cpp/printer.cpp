@@ -72,7 +72,7 @@ class KernelPrinter {
         names_.buffers[p.name] = info;
       }
     }
-    line("static void " + kernel_.name + "(" + parameters + ") {");
+    line("QL_KERNEL void " + kernel_.name + "(" + parameters + ") {");
     ++depth_;
     names_.open_block();
     for (const std::string& name : unused)

@@ -13,7 +13,7 @@ struct PrintOptions {
   bool scalar_only = false;
 };
 
-/// The kernel as the text of one function definition, `static void name(const u8* in, ..., int row_begin, int
+/// The kernel as the text of one function definition, `QL_KERNEL void name(const u8* in, ..., int row_begin, int
 /// row_end)`, for use inside namespace `qlathe_runtime` names (runtime/README.md). A node the printer does not know is
 /// an error that names it.
 Result<std::string> print_kernel(const LoweredKernel& kernel, const PrintOptions& options = {});

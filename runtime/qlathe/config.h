@@ -80,9 +80,12 @@
 #if defined(__GNUC__)
 #define QL_INLINE inline __attribute__((always_inline))
 #define QL_RESTRICT __restrict__
+// Kernels stay functions: inlined into the entry point, their pointers would no longer be known to be distinct.
+#define QL_KERNEL static __attribute__((noinline))
 #else
 #define QL_INLINE inline
 #define QL_RESTRICT
+#define QL_KERNEL static
 #endif
 
 // On the loops over register arrays: their arrays live in registers only when these loops are gone.

@@ -8,6 +8,7 @@
 #include <fstream>
 #include <iostream>
 #include <new>
+#include <random>
 #include <thread>
 
 #include "tests/cases/discover.h"
@@ -28,11 +29,14 @@ Exit codes: 0 nothing failed, 1 something failed, 2 wrong usage or no cases.
 
   ./dev cases ../shared/golden/qwix/tensor
   ./dev cases ../shared/golden/qwix/ptq --via cpp --json ptq.json
+  ./dev cases ../shared/models/mlperf_tiny --via cpp --target cortex-m4
 )";
 
 struct Options {
   std::vector<std::string> folders;
-  std::string via, json, runtime;
+  std::string via, target, json, runtime;
+  int64_t sample = 0;
+  uint64_t seed = 0;
   bool all = false;
   ChildLimits limits;
   int jobs = 1;
@@ -110,6 +114,13 @@ std::string emit_case(const CaseRef& ref, size_t index, Via& via) {
   return ids;
 }
 
+/// So many of them by chance, the same for the same seed on every machine, in their order.
+void take_sample(std::vector<CaseRef>& cases, size_t count, uint64_t seed) {
+  std::mt19937_64 random(seed);
+  while (cases.size() > count)
+    cases.erase(cases.begin() + static_cast<std::ptrdiff_t>(random() % cases.size()));
+}
+
 class Progress {
  public:
   explicit Progress(size_t total) : total_(total), shown_(isatty(STDERR_FILENO) && isatty(STDOUT_FILENO)) {}
@@ -137,8 +148,9 @@ int run(const Options& options) {
       found_case.runtime = options.runtime;
     cases.insert(cases.end(), found->begin(), found->end());
   }
+  if (options.sample > 0) take_sample(cases, static_cast<size_t>(options.sample), options.seed);
   const TemporaryFolder folder;
-  auto via = make_via(options.via, folder.path());
+  auto via = make_via(options.via, options.target, folder.path());
   if (!via.ok()) {
     std::cerr << via.status().text() << "\n";
     return 2;
@@ -166,7 +178,8 @@ int run(const Options& options) {
     progress.clear();
   }
   Totals totals;
-  nlohmann::ordered_json report = {{"via", options.via}, {"cases", nlohmann::ordered_json::array()}};
+  nlohmann::ordered_json report = {
+      {"via", options.via}, {"target", options.target}, {"cases", nlohmann::ordered_json::array()}};
   run_in_children(
       cases.size(), options.jobs, options.limits,
       [&](size_t i) {
@@ -228,6 +241,10 @@ int main_of(int argc, char** argv) {
       "TFLite models are read with its numerics",
       cxxopts::value<std::string>()->default_value(""),
       "NAME")("via", "reference, jit, object or cpp", cxxopts::value<std::string>()->default_value("jit"))(
+      "target", "--via cpp: runs programs for this target, under an emulator where this machine is another",
+      cxxopts::value<std::string>()->default_value(""),
+      "NAME")("sample", "only so many of the cases, by chance", cxxopts::value<int64_t>()->default_value("0"), "N")(
+      "seed", "of --sample", cxxopts::value<uint64_t>()->default_value("1"), "N")(
       "all", "every difference and note of a case, not only the first difference")(
       "json", "write all results to this file", cxxopts::value<std::string>(), "FILE")(
       "timeout", "seconds a case may take", cxxopts::value<double>()->default_value("300"))(
@@ -246,6 +263,9 @@ int main_of(int argc, char** argv) {
     Options options;
     if (parsed.count("dir")) options.folders = parsed["dir"].as<std::vector<std::string>>();
     options.via = parsed["via"].as<std::string>();
+    options.target = parsed["target"].as<std::string>();
+    options.sample = parsed["sample"].as<int64_t>();
+    options.seed = parsed["seed"].as<uint64_t>();
     options.runtime = parsed["runtime"].as<std::string>();
     options.all = parsed.count("all") > 0;
     if (parsed.count("json")) options.json = parsed["json"].as<std::string>();

@@ -29,7 +29,11 @@ Result<Runs> run_all(Executor& executor, const Graph& graph, const Runs& inputs,
   return outputs;
 }
 
-Result<std::unique_ptr<Via>> make_via(const std::string& name, const std::filesystem::path& folder) {
+Result<std::unique_ptr<Via>> make_via(const std::string& name, const std::string& target,
+                                      const std::filesystem::path& folder) {
+  if (!target.empty() && name != "cpp")
+    return Status::user({"", "--target", ""}, "only emitted C++ is run for another target", "give --via cpp");
+  if (!target.empty()) return make_target_via(target, folder);
   if (name == "reference") return std::unique_ptr<Via>(std::make_unique<ReferenceVia>());
   if (name == "jit") return make_jit(folder);
   if (name == "object" || name == "cpp") return make_emitted(name == "cpp", folder);

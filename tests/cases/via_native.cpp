@@ -9,11 +9,11 @@
 
 #include "api/pipeline.h"
 #include "codegen/cpp/emit.h"
-#include "codegen/halide/lower_program.h"
 #include "codegen/native/jit_executor.h"
 #include "codegen/native/object_cache.h"
 #include "codegen/native/object_files.h"
 #include "frontend/reference/reference_executor.h"
+#include "tests/cases/lower_case.h"
 #include "tests/cases/result.h"
 #include "tests/cases/via.h"
 
@@ -36,24 +36,6 @@ class JitVia : public Via {
   JitExecutor native_;
   CompilingExecutor executor_;
 };
-
-struct Lowered {
-  Program program;
-  std::vector<LoweredKernel> kernels;
-  EmitOptions options;
-};
-
-Result<Lowered> lower(const Graph& graph, const std::vector<HostTensor>& inputs, const std::string& id) {
-  Lowered out;
-  QL_ASSIGN(std::vector<HostTensor> outputs, run_reference(graph, inputs));
-  out.options.provenance = {"model  " + graph.name};
-  out.options.golden.push_back({inputs, std::move(outputs)});
-  QL_ASSIGN(Graph canonical, canonical_graph(graph));
-  canonical.name = id;
-  QL_ASSIGN(out.program, plan_program(canonical, host_target()));
-  QL_ASSIGN(out.kernels, lower_program(out.program));
-  return out;
-}
 
 void write(const fs::path& file, const std::string& bytes) { std::ofstream(file, std::ios::binary) << bytes; }
 
@@ -81,7 +63,7 @@ class EmittedVia : public Via {
   bool builds() const override { return cpp_; }
 
   Status emit(const Graph& graph, const Runs& inputs, const std::string& id) override {
-    QL_ASSIGN(const Lowered lowered, lower(graph, inputs.at(0), id));
+    QL_ASSIGN(const LoweredCase lowered, lower_case(graph, inputs.at(0), id, host_target()));
     QL_ASSIGN(const std::vector<EmittedFile> files,
               cpp_ ? emit_cpp(lowered.program, lowered.kernels, lowered.options)
                    : emit_objects(lowered.program, lowered.kernels, lowered.options, ObjectKind::kObject));

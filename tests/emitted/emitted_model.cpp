@@ -15,10 +15,6 @@ namespace qlathe::testing {
 
 namespace fs = std::filesystem;
 
-bool on_path(const std::string& program) {
-  return system(("command -v " + program + " > /dev/null 2>&1").c_str()) == 0;
-}
-
 std::vector<TargetCompiler> compilers_for(const Target& target) {
   const std::string common = " -std=c++11 -O2 -Wall -Wextra -Wconversion -Wshadow -Wpedantic -Werror";
   const auto with_flags = [&](const std::string& command, const std::vector<std::string>& flags) {

@@ -9,10 +9,9 @@
 
 #include "codegen/cpp/emit.h"
 #include "schedule/target.h"
+#include "tests/support/machine.h"
 
 namespace qlathe::testing {
-
-bool on_path(const std::string& program);
 
 /// A compiler for a target: "g++ -O2 -march=…", cross for targets of another processor family.
 struct TargetCompiler {

@@ -33,10 +33,9 @@ class Targets : public EmittedModel, public ::testing::WithParamInterface<std::s
 
 TEST_P(Targets, EmittedModelsGiveTheReferencesBits) {
   const Target& target = *TargetRegistry::find(GetParam());
-  const bool cross = !target.cross_triple.empty();
-  if (!cross && !host_can_run(target)) GTEST_SKIP() << "this machine cannot run " << target.name;
-  if (cross && target.emulator.empty()) GTEST_SKIP() << target.name << " runs on boards: see boards_test.cpp";
-  if (cross && !on_path(target.emulator)) GTEST_SKIP() << target.emulator << " is not installed";
+  const auto machine = machine_for(target);
+  if (!machine.ok()) GTEST_SKIP() << machine.status().text();
+  if (machine->firmware) GTEST_SKIP() << target.name << " runs on boards: see boards_test.cpp";
   const std::vector<TargetCompiler> compilers = compilers_for(target);
   if (compilers.empty()) GTEST_SKIP() << "no compiler for " << target.name;
   write_model(kNetwork, kWeights, {1, 12, 10, 3});
@@ -44,12 +43,11 @@ TEST_P(Targets, EmittedModelsGiveTheReferencesBits) {
     emit(variant.name, variant.rules, target);
     if (HasFatalFailure()) return;
   }
-  const std::string emulator = cross ? target.emulator + " -cpu max " : "";
   for (const TargetCompiler& compiler : compilers) {
     for (const Variant& variant : kVariants) {
       SCOPED_TRACE(variant.name);
       const std::string in = variant.name;
-      run(compiler.words + " -I" + in + " " + in + "/*.cpp -o " + in + "/main && " + emulator + in + "/main");
+      run(compiler.words + " -I" + in + " " + in + "/*.cpp -o " + in + "/main && " + machine->before + in + "/main");
     }
   }
 }
