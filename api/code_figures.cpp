@@ -6,6 +6,7 @@
 #include <set>
 #include <sstream>
 
+#include "api/library_stack.h"
 #include "codegen/native/run_program.h"
 #include "frontend/formats/atomic_write.h"
 
@@ -35,6 +36,9 @@ class CallGraph {
   }
 
   bool knows(const std::string& function) const { return frames_.count(function) > 0; }
+
+  /// A function of the compiler's library.
+  void add(const std::string& function, int64_t bytes) { frames_.emplace(function, bytes); }
 
   /// Bytes of the deepest chain of calls; functions without a known frame go to `outside`.
   int64_t depth(const std::string& function, std::set<std::string>& outside) {
@@ -73,6 +77,23 @@ std::string version_of(const std::string& compiler, const std::filesystem::path&
   return compiler + " " + text;
 }
 
+/// Stack of the functions of libgcc that the objects in `folder` call: arithmetic that the processor lacks.
+std::map<std::string, int64_t> library_bounds(const std::filesystem::path& folder, const Target& target,
+                                              const std::vector<std::string>& sources, const std::string& entry) {
+  const std::string linked = (folder / "linked").string(), code = (folder / "code").string(),
+                    names = (folder / "names").string();
+  std::vector<std::string> words = {gcc_of(target)};
+  words.insert(words.end(), target.gcc_flags.begin(), target.gcc_flags.end());
+  words.insert(words.end(), {"-nostdlib", "-Wl,--unresolved-symbols=ignore-all", "-Wl,-e," + entry, "-o", linked});
+  for (const std::string& source : sources)
+    words.push_back((folder / (source.substr(0, source.size() - 4) + ".o")).string());
+  words.emplace_back("-lgcc");
+  if (run_program(words, code) != 0 || run_program({target.cross_triple + "-objdump", "-d", linked}, code) != 0 ||
+      run_program({target.cross_triple + "-nm", linked}, names) != 0)
+    return {};
+  return thumb_stack_bounds(read_whole(code), read_whole(names));
+}
+
 }  // namespace
 
 std::string gcc_of(const Target& target) { return target.cross_triple.empty() ? "g++" : target.cross_triple + "-g++"; }
@@ -85,8 +106,10 @@ Result<std::optional<CodeFigures>> measure_code(const std::vector<EmittedFile>& 
   const std::string compiler = gcc_of(target), version = version_of(compiler, folder.path());
   if (version.empty()) return std::optional<CodeFigures>();
   CodeFigures figures;
-  figures.compiler = version + " -O2";
-  std::vector<std::string> flags = {"-std=c++11", "-O2", "-fno-exceptions", "-fno-rtti", "-fcallgraph-info=su"};
+  figures.compiler = version + " -O2 -ffunction-sections -fdata-sections";
+  // Sections as firmware has them: they change frames by some bytes.
+  std::vector<std::string> flags = {"-std=c++11",      "-O2",       "-ffunction-sections", "-fdata-sections",
+                                    "-fno-exceptions", "-fno-rtti", "-fcallgraph-info=su"};
   for (const std::string& flag : target.gcc_flags) {
     flags.push_back(flag);
     figures.compiler += " " + flag;
@@ -125,6 +148,10 @@ Result<std::optional<CodeFigures>> measure_code(const std::vector<EmittedFile>& 
       return Status::user({"", "", "--measure"}, problem, "leave the measurement out");
   }
   const std::string entry = model + "_run";
+  if (target.cross_triple == "arm-none-eabi") {
+    for (const auto& [function, bytes] : library_bounds(folder.path(), target, sources, entry))
+      graph.add(function, bytes);
+  }
   QL_CHECK(graph.knows(entry), "the compiler reported no frame of " + entry);
   std::set<std::string> outside;
   figures.stack_bytes = graph.depth(entry, outside);

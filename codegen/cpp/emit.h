@@ -28,7 +28,7 @@ struct CodeFigures {
   int64_t code_bytes = 0;            ///< machine code
   int64_t constant_bytes = 0;        ///< read-only data: weights, tables, numbers that the compiler put there
   int64_t stack_bytes = 0;           ///< of <model>_run at its deepest call, without functions of the C library
-  std::vector<std::string> outside;  ///< functions of the C library and the compiler that it calls
+  std::vector<std::string> outside;  ///< functions of the C library that it calls
 };
 
 struct EmitOptions {

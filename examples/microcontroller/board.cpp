@@ -102,15 +102,18 @@ void board_start_ticks() {
 }
 uint32_t board_ticks() { return 0xFFFFFF - *reinterpret_cast<volatile uint32_t*>(0xE000E018); }
 
+// Every word has a paint of its own: a register that still holds one and is pushed is seen.
+static uint32_t paint(const volatile uint32_t* at) { return ~static_cast<uint32_t>(reinterpret_cast<uintptr_t>(at)); }
+
 __attribute__((noinline)) uint32_t board_stack_of(void (*call)(void*), void* context) {
   uint32_t* const low = reinterpret_cast<uint32_t*>(stack_limit);
   uint32_t* here;
   __asm__ volatile("mov %0, sp" : "=r"(here));
   for (volatile uint32_t* p = low; p < here; p++)
-    *p = 0xA5A5A5A5;
+    *p = paint(p);
   call(context);
   const volatile uint32_t* p = low;
-  while (p < here && *p == 0xA5A5A5A5)
+  while (p < here && *p == paint(p))
     p++;
   return static_cast<uint32_t>(reinterpret_cast<uintptr_t>(here) - reinterpret_cast<uintptr_t>(p));
 }

@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# run_cases.sh PROGRAM VIA FOLDER...: as a test. Folders are below the reference data; without it, exit code 77 (skipped).
+# run_cases.sh PROGRAM VIA FOLDER-OR-OPTION...: as a test. Folders are below the reference data; without it, exit code 77 (skipped).
 # Passes if every case passes or has no such path; QLATHE_UNSUPPORTED=n cases exactly may be unsupported.
 set -euo pipefail
 program=$1 via=$2
@@ -9,7 +9,12 @@ if [ ! -d "$shared" ]; then
   echo "skipped: no reference data: set QLATHE_SHARED"
   exit 77
 fi
-log=$(cd "$shared" && "$program" --via "$via" "$@") || { echo "$log"; exit 1; }
+log=$(cd "$shared" && "$program" --via "$via" "$@" 2>&1) || {
+  echo "$log"
+  # A compiler or an emulator of another processor.
+  grep -q "^error: .*: is not installed" <<<"$log" && exit 77
+  exit 1
+}
 echo "$log"
 case "$(tail -n 1 <<<"$log")" in
   "passed 0 "*) echo "no case passed"; exit 1 ;;
