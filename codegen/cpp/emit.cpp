@@ -15,37 +15,6 @@
 
 namespace qlathe {
 
-EmitNames make_names(const Program& program) {
-  EmitNames names;
-  names.model = identifier(program.name);
-  names.prefix = upper(names.model);
-  std::set<std::string> taken = {"arena", "state", "weights", "base"};
-  const auto unique = [&](std::string wanted) {
-    std::string out = wanted;
-    for (int suffix = 2; !taken.insert(out).second; suffix++)
-      out = wanted + std::to_string(suffix);
-    return out;
-  };
-  for (const ProgramIo& io : program.inputs)
-    names.inputs.push_back(unique(identifier(io.name)));
-  for (const ProgramIo& io : program.outputs) {
-    const std::string wanted = identifier(io.name);
-    names.outputs.push_back(unique(taken.count(wanted) ? wanted + "_out" : wanted));
-  }
-  for (const ArenaPool& pool : program.pools)
-    names.pools.push_back(unique(identifier(pool.name)));
-  for (const PackedConstant& constant : program.constants)
-    names.constants.push_back(unique(constant_name(constant.name)));
-  for (const ProgramCall& call : program.calls) {
-    for (size_t i = 0; i < call.buffers.size(); i++) {
-      if (call.buffers[i].space != BufferRef::Space::kArena) continue;
-      const auto key = std::make_pair(call.buffer_names[i], call.buffers[i].offset);
-      if (!names.arena.count(key)) names.arena[key] = unique(constant_name("offset." + call.buffer_names[i]));
-    }
-  }
-  return names;
-}
-
 int64_t weight_bytes(const Program& program) {
   int64_t bytes = 0;
   for (const PackedConstant& constant : program.constants)
@@ -79,9 +48,14 @@ std::vector<int64_t> binary_offsets(const Program& program, int64_t& total) {
   return offsets;
 }
 
-std::string constant_comment(const PackedConstant& constant) {
-  return fmt::format("// {}: {} {}{}\n", comment_text(constant.name), name(constant.type), shape_text(constant.shape),
-                     constant.layout.empty() || constant.layout == "row-major" ? "" : ", packed " + constant.layout);
+/// "// conv1, weights: int8 [1, 8, 3, 3, 2, 1], packed [c/2][ky][k/1][2][1]"; axes of one element in front say nothing.
+std::string constant_comment(const PackedConstant& constant, const std::string& role) {
+  const bool packed = !constant.layout.empty() && constant.layout != "row-major";
+  Shape shape = constant.shape;
+  while (!packed && shape.size() > 1 && shape[0] == 1)
+    shape.erase(shape.begin());
+  return fmt::format("// {}: {} {}{}\n", comment_text(role.empty() ? constant.name : role), name(constant.type),
+                     shape_text(shape), packed ? ", packed " + constant.layout : "");
 }
 
 /// A pointer to a type of stdint.h as one to the runtime's type of the same size: they differ where int32_t is long.
@@ -95,13 +69,13 @@ std::string runtime_type(ValueType type) {
   return name == "int32_t" ? "i32" : name == "uint32_t" ? "u32" : name;
 }
 
-std::string constant_definition(const PackedConstant& constant, const std::string& name, const char* linkage,
-                                int64_t alignment) {
+std::string constant_definition(const PackedConstant& constant, const std::string& name, const std::string& comment,
+                                const char* linkage, int64_t alignment) {
   const auto count = constant.bytes.size() / static_cast<size_t>(storage_bytes(constant.type));
   // Inside the model's own file by the runtime's names: int32_t need not be int.
   const std::string type = *linkage == 0 ? runtime_type(constant.type) : cpp_type(constant.type);
-  return constant_comment(constant) + fmt::format("alignas({}) {}const {} {}[{}] = {};\n\n", alignment, linkage, type,
-                                                  name, count, array_initializer(constant.type, constant.bytes));
+  return comment + fmt::format("alignas({}) {}const {} {}[{}] = {};\n\n", alignment, linkage, type, name, count,
+                               array_initializer(constant.type, constant.bytes));
 }
 
 std::string caller_name(const ProgramCall& call) {
@@ -130,10 +104,10 @@ class ModelSource {
   Result<std::string> text() {
     QL_ASSIGN(const std::string kernels, kernel_section());
     const bool separate = options_.weights == WeightPlacement::kSeparate;
-    const std::string weights = weight_section();
+    const std::string weights = weight_section(), numbers = number_section();
     return fill_template("model.cpp.in", {{"model", names_.model},
                                           {"PREFIX", names_.prefix},
-                                          {"limits_include", limits_include(weights + kernels)},
+                                          {"limits_include", limits_include(numbers + kernels)},
                                           {"title", title(program_, options_)},
                                           {"provenance", comment_lines(options_.provenance)},
                                           {"contents", contents()},
@@ -141,6 +115,7 @@ class ModelSource {
                                           {"weights_include",
                                            separate ? fmt::format("#include \"{}_weights.h\"\n\n", names_.model) : ""},
                                           {"weights", weights},
+                                          {"numbers", numbers},
                                           {"kernels", kernels},
                                           {"offsets", offset_section()},
                                           {"entry_points", entry_points()}});
@@ -148,21 +123,32 @@ class ModelSource {
 
  private:
   std::string contents() const {
-    return fmt::format("// Contents: {} constants, {} kernels, {} calls, {} bytes of arena.", program_.constants.size(),
-                       program_.kernels.size(), program_.calls.size(), arena_total(program_, kernels_));
+    return fmt::format(
+        "// {} constants, {} kernels, {} calls, {} bytes of arena. In this order: constants, kernels, places in the "
+        "arena,\n"
+        "// {}_run, formulas of requantizations, numbers.",
+        program_.constants.size(), program_.kernels.size(), program_.calls.size(), arena_total(program_, kernels_),
+        names_.model);
   }
 
+  std::string heading(const std::string& text) const {
+    return fmt::format("// ---- {} {:-<{}}\n", text, "", 110 - text.size());
+  }
+
+  /// What kernels are given; arrays inside this file are defined at its end, behind what is to be read.
   std::string weight_section() {
-    std::string out =
-        "// ---- Constants "
-        "----------------------------------------------------------------------------------------------------\n";
     if (program_.constants.empty()) return "";
+    std::string out = heading("Constants");
     switch (options_.weights) {
       case WeightPlacement::kInline:
+        out += "// The numbers stand at the end of the file.\n";
         for (size_t i = 0; i < program_.constants.size(); i++) {
-          out += constant_definition(program_.constants[i], names_.constants[i], "", program_.arena_alignment);
+          const PackedConstant& c = program_.constants[i];
+          out += constant_comment(c, names_.constant_roles[i]) +
+                 fmt::format("extern const {} {}[{}];\n", runtime_type(c.type), names_.constants[i],
+                             c.bytes.size() / static_cast<size_t>(storage_bytes(c.type)));
         }
-        return out;
+        return out + "\n";
       case WeightPlacement::kSeparate:
         return out + fmt::format("using namespace {}_constants;\n\n", names_.model);
       case WeightPlacement::kBinary: {
@@ -170,7 +156,7 @@ class ModelSource {
         const std::vector<int64_t> offsets = binary_offsets(program_, total);
         out += fmt::format("// Offsets in {}_weights.bin, {} bytes in all.\n", names_.model, total);
         for (size_t i = 0; i < offsets.size(); i++) {
-          out += constant_comment(program_.constants[i]) +
+          out += constant_comment(program_.constants[i], names_.constant_roles[i]) +
                  fmt::format("const size_t {} = {};\n", names_.constants[i], offsets[i]);
         }
         return out + "\n";
@@ -179,11 +165,21 @@ class ModelSource {
     return out;
   }
 
+  /// Behind the entry points.
+  std::string number_section() {
+    if (options_.weights != WeightPlacement::kInline || program_.constants.empty()) return "";
+    std::string out = "\n" + heading("Numbers") + "namespace {\n\n";
+    for (size_t i = 0; i < program_.constants.size(); i++) {
+      out += constant_definition(program_.constants[i], names_.constants[i], "", "", program_.arena_alignment);
+    }
+    return out + "}  // namespace\n";
+  }
+
   Result<std::string> kernel_section() {
     std::string out =
-        "// ---- Kernels "
-        "------------------------------------------------------------------------------------------------------\n"
-        "// A kernel computes rows [row_begin, row_end) of its result; rows may be computed in any order.\n\n";
+        heading("Kernels") +
+        "// A kernel computes rows [row_begin, row_end) of its result; rows may be computed in any order.\n"
+        "// NOLINTBEGIN(bugprone-easily-swappable-parameters): nobody writes these calls\n\n";
     PrintOptions print;
     print.scalar_only = !program_.target->vectorize;
     Status problems;
@@ -225,10 +221,14 @@ class ModelSource {
 
   std::string offset_section() const {
     std::string out;
-    for (const auto& [key, constant] : names_.arena) {
-      const EmitPool& pool = pool_at(key.second);
-      out += fmt::format("const size_t {} = {};{}\n", constant, key.second - pool.offset,
-                         pools_.size() > 1 ? "  // of " + pool.name : "");
+    for (const EmitNames::ArenaPlace& place : names_.arena) {
+      const EmitPool& pool = pool_at(place.offset);
+      const std::string definition = fmt::format("const size_t {} = {};", place.name, place.offset - pool.offset);
+      out += fmt::format("{:<56}  // {} bytes{}, {}\n", definition, place.bytes,
+                         pools_.size() > 1 ? " of " + pool.name : "",
+                         place.first_call == place.last_call
+                             ? fmt::format("call {}", place.first_call + 1)
+                             : fmt::format("calls {} to {}", place.first_call + 1, place.last_call + 1));
     }
     for (const EmitPool& pool : pools_) {
       if (pool.scratch >= 0) out += fmt::format("const size_t kOffsetScratch = {};\n", pool.scratch);
@@ -236,9 +236,9 @@ class ModelSource {
     return out;
   }
 
-  /// The pointer that a call hands to parameter `i` of its kernel.
-  std::string argument(const ProgramCall& call, size_t i, const KernelParameter& parameter, bool writable) const {
-    const BufferRef& ref = call.buffers[i];
+  /// The pointer that call `index` hands to parameter `i` of its kernel.
+  std::string argument(size_t index, size_t i, const KernelParameter& parameter, bool writable) const {
+    const BufferRef& ref = program_.calls[index].buffers[i];
     const std::string type = parameter.type;
     const char* constness = writable ? "" : "const ";
     const auto shifted = [&](const std::string& base, const std::string& offset) {
@@ -261,7 +261,7 @@ class ModelSource {
         return options_.weights == WeightPlacement::kSeparate ? as_runtime(name, constness, type) : name;
       }
       case BufferRef::Space::kArena:
-        return shifted(pool_at(ref.offset).base, names_.arena.at({call.buffer_names[i], ref.offset}));
+        return shifted(pool_at(ref.offset).base, names_.arena_places.at({index, i}));
       case BufferRef::Space::kState:
         return shifted("state_base", std::to_string(ref.offset));
     }
@@ -275,17 +275,18 @@ class ModelSource {
     return home->base;
   }
 
-  std::string call_text(const ProgramCall& call) const {
+  std::string call_text(size_t index) const {
+    const ProgramCall& call = program_.calls[index];
     const LoweredKernel& kernel = kernels_[static_cast<size_t>(call.kernel)];
     std::vector<std::string> arguments;
     size_t buffer = 0;
     for (const KernelParameter& p : kernel.parameters()) {
       switch (p.role) {
         case ParameterRole::kInput:
-          arguments.push_back(argument(call, buffer++, p, false));
+          arguments.push_back(argument(index, buffer++, p, false));
           break;
         case ParameterRole::kOutput:
-          arguments.push_back(argument(call, buffer++, p, true));
+          arguments.push_back(argument(index, buffer++, p, true));
           break;
         case ParameterRole::kScratch:
           arguments.push_back(scratch_base() + " + kOffsetScratch");
@@ -315,7 +316,7 @@ class ModelSource {
     }
     QL_CHECK(result != nullptr && buffer == call.buffers.size(), call.description);
     return wrap_code(fmt::format("{}_AFTER({}, {}, {});", names_.prefix, index,
-                                 argument(call, buffer - 1, *result, true), result->bytes),
+                                 argument(index, buffer - 1, *result, true), result->bytes),
                      "  ");
   }
 
@@ -324,9 +325,9 @@ class ModelSource {
     std::string out;
     for (const ProgramCall& call : program_.calls) {
       for (const std::string& note : call.notes)
-        out += wrap_comment(caller_name(call) + ": " + comment_text(note), "//   ", "//     ");
+        out += wrap_comment(caller_name(call) + ": " + comment_text(note), "// ", "//   ");
     }
-    return out.empty() ? "" : "//\n// The formulas of requantizations, and why they were chosen:\n" + out;
+    return out.empty() ? "" : "\n" + heading("Formulas of requantizations, and why they were chosen") + out;
   }
 
   std::string entry_points() const {
@@ -358,10 +359,11 @@ class ModelSource {
     out += fmt::format("  {}_BEGIN();\n\n", names_.prefix);
     for (size_t index = 0; index < program_.calls.size(); index++) {
       const ProgramCall& call = program_.calls[index];
-      out += wrap_comment(caller_name(call) + ": " + comment_text(call.description), "  // ", "  //   ");
+      out += wrap_comment(fmt::format("{}. {}: {}", index + 1, caller_name(call), comment_text(call.description)),
+                          "  // ", "  //   ");
       for (const std::string& note : call.notes)
         out += "  //   " + first_words(comment_text(note)) + "\n";
-      out += call_text(call) + after_text(call, index);
+      out += call_text(index) + after_text(call, index);
     }
     out += "  return 0;\n}\n";
     if (program_.state_bytes > 0) out += reset_function();
@@ -399,7 +401,7 @@ Result<std::vector<EmittedFile>> emit_cpp(const Program& program, const std::vec
                                           const EmitOptions& options) {
   QL_CHECK(kernels.size() == program.kernels.size(), program.name);
   QL_CHECK(!options.golden.empty(), "a self-test needs golden vectors");
-  const EmitNames names = make_names(program);
+  const EmitNames names = make_names(program, kernels);
   std::vector<EmittedFile> files;
   QL_ASSIGN(std::string source, ModelSource(program, kernels, options, names).text());
   files.push_back({names.model + ".h", emit_header(program, kernels, options, names)});
@@ -408,10 +410,11 @@ Result<std::vector<EmittedFile>> emit_cpp(const Program& program, const std::vec
     std::string declarations, definitions;
     for (size_t i = 0; i < program.constants.size(); i++) {
       const PackedConstant& c = program.constants[i];
-      declarations +=
-          constant_comment(c) + fmt::format("extern const {} {}[{}];\n", cpp_type(c.type), names.constants[i],
-                                            c.bytes.size() / static_cast<size_t>(storage_bytes(c.type)));
-      definitions += constant_definition(c, names.constants[i], "extern ", program.arena_alignment);
+      declarations += constant_comment(c, names.constant_roles[i]) +
+                      fmt::format("extern const {} {}[{}];\n", cpp_type(c.type), names.constants[i],
+                                  c.bytes.size() / static_cast<size_t>(storage_bytes(c.type)));
+      definitions += constant_definition(c, names.constants[i], constant_comment(c, names.constant_roles[i]), "extern ",
+                                         program.arena_alignment);
     }
     files.push_back({names.model + "_weights.h", fill_template("weights.h.in", {{"model", names.model},
                                                                                 {"PREFIX", names.prefix},

@@ -54,6 +54,7 @@ int64_t elements(const ProgramIo& io) { return std::max<int64_t>(element_count(i
 
 /// For outputs with NaN, whose bits are not promised.
 constexpr const char* kSameFloats = R"(
+// NOLINTNEXTLINE(bugprone-easily-swappable-parameters): either order is right
 bool same_floats(const float* a, const float* b, size_t elements) {
   for (size_t i = 0; i < elements; i++) {
     if (a[i] != a[i] && b[i] != b[i]) continue;
@@ -76,7 +77,7 @@ int64_t arena_total(const Program& program, const std::vector<LoweredKernel>& ke
 
 std::string title(const Program& program, const EmitOptions& options) {
   const std::string model = options.part_of.empty() ? program.name : options.part_of;
-  return "the model " + comment_text(model) + " for " +
+  return "network \"" + comment_text(model) + "\" for " +
          (options.targets.empty() ? program.target->name : options.targets);
 }
 

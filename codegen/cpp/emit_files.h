@@ -11,15 +11,28 @@ namespace qlathe {
 
 /// Every name that the emitted files share.
 struct EmitNames {
-  std::string model;                                             ///< prefix of all symbols, a C identifier
-  std::string prefix;                                            ///< the same in capitals, for macros
-  std::vector<std::string> inputs, outputs;                      ///< parameter names of <model>_run
-  std::vector<std::string> constants;                            ///< "kLinear1Weights"
-  std::vector<std::string> pools;                                ///< parameter names of the program's pools
-  std::map<std::pair<std::string, int64_t>, std::string> arena;  ///< (buffer name, offset) -> "kOffsetHidden"
+  std::string model;                         ///< prefix of all symbols, a C identifier
+  std::string prefix;                        ///< the same in capitals, for macros
+  std::vector<std::string> inputs, outputs;  ///< parameter names of <model>_run
+  std::vector<std::string> constants;        ///< "kLinear1Weights"
+  std::vector<std::string> pools;            ///< parameter names of the program's pools
+  std::vector<std::string> constant_roles;   ///< "linear1, weights", or ""
+
+  /// A named offset in the arena.
+  struct ArenaPlace {
+    std::string name;    ///< "kOffsetHidden"
+    std::string tensor;  ///< as the graph calls it
+    int64_t offset = 0, bytes = 0;
+    size_t first_call = 0, last_call = 0;
+  };
+  std::vector<ArenaPlace> arena;
+  /// Of the buffers in the arena, by call and buffer: "kOffsetHidden", "kOffsetPadded + 49".
+  std::map<std::pair<size_t, size_t>, std::string> arena_places;
 };
 
+/// Without constants and arena.
 EmitNames make_names(const Program& program);
+EmitNames make_names(const Program& program, const std::vector<LoweredKernel>& kernels);
 int64_t weight_bytes(const Program& program);
 /// Arena with the kernels' scratch behind it.
 int64_t arena_total(const Program& program, const std::vector<LoweredKernel>& kernels);
