@@ -1,6 +1,5 @@
+#pragma once
 /* The inputs of a case and its outputs, for the program that runs it on a target: files of the computer around it. */
-#ifndef CASE_IO_H_
-#define CASE_IO_H_
 
 #include <stddef.h>
 
@@ -17,5 +16,3 @@ int case_close(void);
 #ifdef __cplusplus
 }
 #endif
-
-#endif /* CASE_IO_H_ */
