@@ -334,17 +334,24 @@ class ModelSource {
     const bool binary = options_.weights == WeightPlacement::kBinary && !program_.constants.empty();
     std::string out = wrap_code(
         fmt::format("extern \"C\" int {}_run({}) {{", names_.model, run_parameters(program_, names_, options_)), "");
-    std::vector<std::string> checks;
-    for (const std::string& name : names_.inputs)
-      checks.push_back(name + " == nullptr");
-    for (const std::string& name : names_.outputs)
-      checks.push_back(name + " == nullptr");
+    std::vector<std::string> checks, unused;
+    // A tensor without elements may well have no place.
+    const auto check = [&](const std::vector<ProgramIo>& tensors, const std::vector<std::string>& names) {
+      for (size_t i = 0; i < tensors.size(); i++) {
+        const bool empty = element_count(tensors[i].type.shape) == 0;
+        (empty ? unused : checks).push_back(empty ? names[i] : names[i] + " == nullptr");
+      }
+    };
+    check(program_.inputs, names_.inputs);
+    check(program_.outputs, names_.outputs);
     if (program_.state_bytes > 0) checks.push_back("state == nullptr");
     if (binary) checks.push_back("weights == nullptr");
     for (const EmitPool& pool : pools_) {
       if (pool.bytes > 0) checks.push_back(pool.name + " == nullptr");
     }
-    out += wrap_code(fmt::format("if ({}) return 1;", fmt::join(checks, " || ")), "  ");
+    if (!checks.empty()) out += wrap_code(fmt::format("if ({}) return 1;", fmt::join(checks, " || ")), "  ");
+    for (const std::string& name : unused)
+      out += fmt::format("  (void){};\n", name);
     for (const EmitPool& pool : pools_) {
       if (pool.bytes == 0) {
         out += fmt::format("  (void){};\n", pool.name);

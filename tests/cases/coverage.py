@@ -1,8 +1,9 @@
 """Writes docs/coverage.md from what the cases runner says of ONNX and TFLite models and operators.
 
-    coverage.py RUNNER SHARED OUT    # or ./dev coverage
+    coverage.py RUNNER SHARED OUT [KEEP]    # or ./dev coverage
 
-RUNNER is the program qlathe-cases, SHARED the folder of the reference data, OUT the file to write.
+RUNNER is the program qlathe-cases, SHARED the folder of the reference data, OUT the file to write. All takes the better part of an hour: what the
+runner said is kept in the folder KEEP, and a second run with the same program begins where the first was stopped.
 """
 
 import collections
@@ -12,17 +13,29 @@ import subprocess
 import sys
 import tempfile
 
-PATHS = ("reference", "jit")
-
-
+PATHS = ("reference", "jit", "object", "cpp")
+OPERATOR_PATHS = ("reference", "jit", "cpp")
 PROFILES = ("litert-ref", "litert-xnnpack", "tflm")
 
 
-def run(runner, via, folders, report, *options):
-    """The cases' results by their folder's name."""
-    subprocess.run([runner, "--via", via, "--json", report, *options, *map(str, folders)], stdout=subprocess.DEVNULL, check=False)
-    with open(report, encoding="utf-8") as text:
-        return {case["name"]: case for case in json.load(text)["cases"]}
+class Runner:
+    """The program, and the reports that it wrote."""
+
+    def __init__(self, program, keep):
+        self.program = program
+        self.keep = pathlib.Path(keep)
+        self.keep.mkdir(parents=True, exist_ok=True)
+
+    def run(self, what, via, folders, *options):
+        """The cases' results by their folder's name."""
+        report = self.keep / f"{what}-{'-'.join([via, *options]).replace('--', '')}.json"
+        program = pathlib.Path(self.program)
+        if not report.exists() or report.stat().st_mtime < program.stat().st_mtime:
+            partial = report.with_suffix(".part")
+            subprocess.run([self.program, "--via", via, "--timeout", "1800", "--json", partial, *options, *map(str, folders)],
+                           stdout=subprocess.DEVNULL, check=False)
+            partial.rename(report)
+        return {case["name"]: case for case in json.loads(report.read_text(encoding="utf-8"))["cases"]}
 
 
 def onnx_folders(shared):
@@ -40,18 +53,18 @@ def tflite_folders(shared):
     return models, lists + [pathlib.Path(__file__).resolve().parent.parent / "tflite" / "cases"]
 
 
-def tflite(out, runner, shared, report):
+def tflite(out, runner, shared):
     models, lists = tflite_folders(shared)
     out += ["## TFLite", "",
             "Networks and single operators against the stored outputs of a runtime, read with its numerics (`--numerics`).", ""]
     rows = []
     for profile in PROFILES:
         for label, folders in (("networks", models), ("operators and patterns", lists)):
-            results = run(runner, "reference", folders, report, "--runtime", profile)
+            results = runner.run(f"tflite-{label.split()[0]}", "reference", folders, "--runtime", profile)
             rows.append([label, profile, "reference", *outcomes(results.values())])
     by_jit = {}
     for label, folders in (("networks", models), ("operators and patterns", lists)):
-        results = run(runner, "jit", folders, report)
+        results = runner.run(f"tflite-{label.split()[0]}", "jit", folders)
         by_jit.update(results)
         rows.append([label, "litert-ref where it is stored", "jit", *outcomes(results.values())])
     table(out, ["what", "numerics", "path", "passed", "differs", "unsupported", "n/a"], rows)
@@ -80,16 +93,16 @@ def outcomes(results):
     return [counts["pass"], counts["differs"], counts["unsupported"], counts["n/a"]]
 
 
-def main(runner, shared, target):
+def main(program, shared, target, keep=None):
     shared = pathlib.Path(shared)
     out = ["# Coverage", "", "Written by `./dev coverage` from what the cases runner says; not by hand.", ""]
     with tempfile.TemporaryDirectory() as temporary:
+        runner = Runner(program, keep or temporary)
         nodes = pathlib.Path(temporary) / "nodes"
         subprocess.run([sys.executable, shared / "tools" / "onnx_node_cases.py", "export", nodes], check=True,
                        stdout=subprocess.DEVNULL)
-        report = str(pathlib.Path(temporary) / "report.json")
         about = json.loads((nodes / "cases.json").read_text(encoding="utf-8"))["cases"]
-        by_path = {via: run(runner, via, [nodes], report) for via in PATHS}
+        by_path = {via: runner.run("nodes", via, [nodes]) for via in OPERATOR_PATHS}
         out += ["## Operators: the test cases of the onnx package", "",
                 "Single operators with inputs that determine shapes bound to the case's values.", ""]
         table(out, ["path", "passed", "differs", "unsupported", "n/a", "of"],
@@ -105,10 +118,10 @@ def main(runner, shared, target):
         rows = []
         for label, folders in (("networks", models), ("patterns and small graphs", lists), ("Brevitas' exports", brevitas)):
             for via in PATHS:
-                results = run(runner, via, folders, report)
+                results = runner.run(f"onnx-{label.split()[0]}", via, folders)
                 rows.append([label, via, *outcomes(results.values())])
         table(out, ["what", "path", "passed", "differs", "unsupported", "n/a"], rows)
-        tflite(out, runner, shared, report)
+        tflite(out, runner, shared)
     pathlib.Path(target).write_text("\n".join(out), encoding="utf-8")
 
 

@@ -73,6 +73,34 @@ class EmittedPrograms : public ::testing::Test {
 
 constexpr const char* kWarnings = " -std=c++11 -O2 -Wall -Wextra -Wconversion -Wshadow -Wpedantic -Werror -I. ";
 
+TEST_F(EmittedPrograms, ATensorWithoutElementsNeedsNoPlace) {
+  Graph graph;
+  graph.name = "net";
+  const TensorId x = graph.add_input("x", {ValueType::kF32, {3}}),
+                 none = graph.add_input("none", {ValueType::kF32, {0}});
+  auto attrs = std::make_shared<PointwiseAttrs>();
+  attrs->steps = {{.op = "neg"}};
+  graph.outputs = {graph.add("pointwise", {x}, attrs, {"y", "", "", ""}).value(),
+                   graph.add("pointwise", {none}, attrs, {"z", "", "", ""}).value()};
+  const Program program = plan_program(graph, *TargetRegistry::find("generic")).value();
+  EmitOptions options;
+  const std::vector<HostTensor> inputs = {HostTensor(ValueType::kF32, {3}), HostTensor(ValueType::kF32, {0})};
+  options.golden.push_back({inputs, run_reference(graph, inputs).value()});
+  const auto files = emit_cpp(program, lower_program(program).value(), options);
+  ASSERT_TRUE(files.ok()) << files.status().text();
+  write(*files);
+  run("g++" + std::string(kWarnings) + "net.cpp main.cpp net_self_test.cpp -o test && ./test");
+  std::ofstream(folder_ / "call.cpp")
+      << "#include \"net.h\"\n"
+         "int main() {\n"
+         "  const float x[3] = {1, 2, 3};\n"
+         "  float y[3];\n"
+         "  if (net_run(x, nullptr, y, nullptr, nullptr) != 0) return 1;\n"
+         "  return y[2] == -3 && net_run(nullptr, nullptr, y, nullptr, nullptr) == 1 ? 0 : 2;\n"
+         "}\n";
+  run("g++" + std::string(kWarnings) + "net.cpp call.cpp -o program && ./program");
+}
+
 TEST_F(EmittedPrograms, CppPassesItsSelfTestForEveryPlacementOfTheWeights) {
   for (const char* target : {"x86-64-avx512vnni", "x86-64-avx2", "generic"}) {
     if (!host_can_run(*TargetRegistry::find(target))) continue;
