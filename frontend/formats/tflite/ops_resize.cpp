@@ -7,7 +7,7 @@
 namespace qlathe {
 namespace {
 
-constexpr int64_t kMaxExtent = int64_t{1} << 24;
+constexpr int64_t kMaxExtent = int64_t{1} << 20;  // pixels of a side; tables of all positions are made
 
 struct Size {
   int64_t in = 0, out = 0;
