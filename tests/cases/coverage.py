@@ -2,8 +2,9 @@
 
     coverage.py RUNNER SHARED OUT [KEEP]    # or ./dev coverage
 
-RUNNER is the program qlathe-cases, SHARED the folder of the reference data, OUT the file to write. All takes the better part of an hour: what the
-runner said is kept in the folder KEEP, and a second run with the same program begins where the first was stopped.
+RUNNER is the program qlathe-cases, or - for what KEEP holds alone (paths that were not run are left out); SHARED the folder of the reference data,
+OUT the file to write. All takes the better part of an hour: what the runner said is kept in the folder KEEP, and a second run with the same program
+begins where the first was stopped.
 """
 
 import collections
@@ -27,10 +28,13 @@ class Runner:
         self.keep.mkdir(parents=True, exist_ok=True)
 
     def run(self, what, via, folders, *options):
-        """The cases' results by their folder's name."""
+        """The cases' results by their folder's name; nothing where they are not to be run."""
         report = self.keep / f"{what}-{'-'.join([via, *options]).replace('--', '')}.json"
         program = pathlib.Path(self.program)
-        if not report.exists() or report.stat().st_mtime < program.stat().st_mtime:
+        if self.program == "-":
+            if not report.exists():
+                return {}
+        elif not report.exists() or report.stat().st_mtime < program.stat().st_mtime:
             partial = report.with_suffix(".part")
             subprocess.run([self.program, "--via", via, "--timeout", "1800", "--json", partial, *options, *map(str, folders)],
                            stdout=subprocess.DEVNULL, check=False)
@@ -61,12 +65,14 @@ def tflite(out, runner, shared):
     for profile in PROFILES:
         for label, folders in (("networks", models), ("operators and patterns", lists)):
             results = runner.run(f"tflite-{label.split()[0]}", "reference", folders, "--runtime", profile)
-            rows.append([label, profile, "reference", *outcomes(results.values())])
+            if results:
+                rows.append([label, profile, "reference", *outcomes(results.values())])
     by_jit = {}
     for label, folders in (("networks", models), ("operators and patterns", lists)):
         results = runner.run(f"tflite-{label.split()[0]}", "jit", folders)
         by_jit.update(results)
-        rows.append([label, "litert-ref where it is stored", "jit", *outcomes(results.values())])
+        if results:
+            rows.append([label, "litert-ref where it is stored", "jit", *outcomes(results.values())])
     table(out, ["what", "numerics", "path", "passed", "differs", "unsupported", "n/a"], rows)
     about = {}
     for folder in lists:
@@ -106,7 +112,7 @@ def main(program, shared, target, keep=None):
         out += ["## Operators: the test cases of the onnx package", "",
                 "Single operators with inputs that determine shapes bound to the case's values.", ""]
         table(out, ["path", "passed", "differs", "unsupported", "n/a", "of"],
-              [[via, *outcomes(results.values()), len(results)] for via, results in by_path.items()])
+              [[via, *outcomes(results.values()), len(results)] for via, results in by_path.items() if results])
         per_op = collections.defaultdict(list)
         for name, case in by_path["jit"].items():
             ops = about[pathlib.Path(name).name]["ops"]
@@ -119,7 +125,8 @@ def main(program, shared, target, keep=None):
         for label, folders in (("networks", models), ("patterns and small graphs", lists), ("Brevitas' exports", brevitas)):
             for via in PATHS:
                 results = runner.run(f"onnx-{label.split()[0]}", via, folders)
-                rows.append([label, via, *outcomes(results.values())])
+                if results:
+                    rows.append([label, via, *outcomes(results.values())])
         table(out, ["what", "path", "passed", "differs", "unsupported", "n/a"], rows)
         tflite(out, runner, shared)
     pathlib.Path(target).write_text("\n".join(out), encoding="utf-8")
