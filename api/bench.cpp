@@ -10,8 +10,9 @@
 #include "api/machine_peak.h"
 #include "api/sample_inputs.h"
 #include "api/thread_pool.h"
-#include "codegen/native/jit.h"
+#include "codegen/native/jit_instance.h"
 #include "frontend/ops/contraction.h"
+#include "schedule/device.h"
 
 namespace qlathe {
 namespace {
@@ -34,14 +35,23 @@ class Runner {
       outputs_.emplace_back(static_cast<size_t>(io.bytes) + 64);
     for (auto& output : outputs_)
       pointers_.push_back(aligned(output));
+    if (jit_->device() != nullptr) device_.emplace(jit_);
     for (const ProgramState& s : jit_->program().states)
       std::copy(s.initial.begin(), s.initial.end(), aligned(state_) + s.offset);
   }
 
-  /// Seconds of `count` runs, divided by their number.
+  /// Of a program on a device.
+  Status ready() const { return device_ ? device_->ready() : Status(); }
+  int64_t device_bytes() const { return device_ ? device_->arena_bytes() : 0; }
+
+  /// Seconds of `count` runs, divided by their number. On a device with the copies of inputs and outputs.
   double time(int64_t count) {
     const auto start = Clock::now();
     for (int64_t i = 0; i < count; i++) {
+      if (device_) {
+        (void)device_->run(inputs_, pointers_);
+        continue;
+      }
       std::optional<ThreadPool::Run> scope;
       if (pool_ != nullptr) scope.emplace(*pool_);
       jit_->run()(inputs_.data(), pointers_.data(), aligned(arena_), aligned(state_), pool_ ? &pool_->hook() : nullptr);
@@ -56,6 +66,7 @@ class Runner {
 
   std::shared_ptr<const JitProgram> jit_;
   ThreadPool* pool_;
+  std::optional<JitInstance> device_;
   std::vector<uint8_t> arena_, state_;
   std::vector<const void*> inputs_;
   std::vector<std::vector<uint8_t>> outputs_;
@@ -133,6 +144,8 @@ Result<BenchReport> bench_model(const Graph& graph, const BenchOptions& options)
   };
   measure_peaks();
   Runner whole(jit, inputs, parallel);
+  QL_RETURN_IF_ERROR(whole.ready());
+  if (has_device(*target)) report.arena_bytes = whole.device_bytes();
   report.time = measure(whole, options.seconds);
   measure_peaks();
   if (!options.layers) return report;

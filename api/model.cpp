@@ -10,6 +10,7 @@
 #include "api/thread_pool.h"
 #include "codegen/native/jit_executor.h"
 #include "codegen/native/jit_instance.h"
+#include "schedule/device.h"
 
 namespace qlathe {
 namespace {
@@ -24,6 +25,21 @@ std::optional<ObjectCache> open_cache(const CompileOptions& options) {
                                                   : std::filesystem::path(options.cache_folder));
 }
 
+/// "opencl,host": the targets in the order in which they are tried.
+Result<std::vector<const Target*>> targets_of(const std::string& names) {
+  std::vector<const Target*> out;
+  for (size_t begin = 0; begin <= names.size();) {
+    const size_t end = std::min(names.find(',', begin), names.size());
+    QL_ASSIGN(const Target* const target, TargetRegistry::get(names.substr(begin, end - begin)));
+    if (!target->object || !host_can_run(*target)) {
+      return Status::user({"", "", "--target"}, "target " + target->name + " cannot run in this process", "use host");
+    }
+    out.push_back(target);
+    begin = end + 1;
+  }
+  return out;
+}
+
 }  // namespace
 
 Model::Model() = default;
@@ -31,9 +47,11 @@ Model::~Model() = default;
 
 Result<std::shared_ptr<const Model>> Model::compile(const std::string& path, const CompileOptions& options) {
   QL_ASSIGN(const SourceModel source, read_model(path));
-  QL_ASSIGN(const Target* const target, TargetRegistry::get(options.target));
+  QL_ASSIGN(const std::vector<const Target*> targets, targets_of(options.target));
   std::optional<ObjectCache> cache = open_cache(options);
-  JitExecutor jit(*target, cache ? &*cache : nullptr, compile_threads(options.threads));
+  // Any target gives the same statistics; kernels that run a few times are compiled soonest for the processor.
+  const Target& calibration = has_device(*targets[0]) ? host_target() : *targets[0];
+  JitExecutor jit(calibration, cache ? &*cache : nullptr, compile_threads(options.threads));
   CompilingExecutor executor(jit);
   QL_ASSIGN(const QuantizedModel quantized,
             quantize_model(source, {options.rules, options.calibration, options.statistics, options.allow_extra_params},
@@ -42,21 +60,25 @@ Result<std::shared_ptr<const Model>> Model::compile(const std::string& path, con
 }
 
 Result<std::shared_ptr<const Model>> Model::compile(const Graph& graph, const CompileOptions& options) {
-  QL_ASSIGN(const Target* const target, TargetRegistry::get(options.target));
-  if (!target->object || !host_can_run(*target)) {
-    return Status::user({"", "", "--target"}, "target " + target->name + " cannot run in this process", "use host");
-  }
+  QL_ASSIGN(const std::vector<const Target*> targets, targets_of(options.target));
   QL_ASSIGN(const Graph canonical, canonical_graph(graph));
-  QL_ASSIGN(Program program, plan_program(canonical, *target, compile_threads(options.threads)));
   std::optional<ObjectCache> cache = open_cache(options);
   const auto progress = [&](int done, int total) {
     if (options.progress) options.progress("compiling kernels", static_cast<size_t>(done), static_cast<size_t>(total));
   };
-  QL_ASSIGN(std::vector<NativeKernel> kernels,
-            compile_kernels(program, cache ? &*cache : nullptr, compile_threads(options.threads), progress));
-  std::shared_ptr<Model> model(new Model);
-  QL_ASSIGN(model->jit_, JitProgram::load(std::move(program), std::move(kernels), cache ? &*cache : nullptr));
-  return std::shared_ptr<const Model>(std::move(model));
+  for (size_t i = 0; i < targets.size(); i++) {
+    QL_ASSIGN(Program program, plan_program(canonical, *targets[i], compile_threads(options.threads)));
+    QL_ASSIGN(std::vector<NativeKernel> kernels,
+              compile_kernels(program, cache ? &*cache : nullptr, compile_threads(options.threads), progress));
+    auto jit = JitProgram::load(std::move(program), std::move(kernels), cache ? &*cache : nullptr);
+    // A device may be absent, or too small for this model: then the next target has its turn.
+    const bool last = i + 1 == targets.size();
+    if (!last && has_device(*targets[i]) && (!jit.ok() || !JitInstance(*jit).ready().ok())) continue;
+    std::shared_ptr<Model> model(new Model);
+    QL_ASSIGN(model->jit_, std::move(jit));
+    return std::shared_ptr<const Model>(std::move(model));
+  }
+  return Status::internal("no target in '" + options.target + "'");
 }
 
 const std::vector<ProgramIo>& Model::inputs() const { return jit_->program().inputs; }
@@ -69,7 +91,8 @@ std::unique_ptr<Instance> Model::instance(int threads) const {
 
 Instance::Instance(std::shared_ptr<const JitProgram> jit, int threads)
     : memory_(std::make_unique<JitInstance>(std::move(jit), threads)) {
-  if (threads > 1 && shares_rows(memory_->program())) pool_ = std::make_unique<ThreadPool>(threads);
+  if (threads > 1 && !has_device(*memory_->program().target) && shares_rows(memory_->program()))
+    pool_ = std::make_unique<ThreadPool>(threads);
 }
 
 Instance::~Instance() = default;

@@ -113,6 +113,12 @@ Status check_options(const OutputOptions& options, const std::vector<const Targe
     return Status::unsupported({"", "", "--target"}, "target " + target->name + " is reached through C++ only",
                                "use --emit cpp");
   }
+  for (const Target* target : targets) {
+    if (options.kind != OutputKind::kCpp || target->cpp) continue;
+    return Status::unsupported(
+        {"", "", "--emit cpp"}, "the loops of target " + target->name + " run on a device and cannot be written as C++",
+        "use --emit object, static or shared, or run the model by the JIT (qlathe run --target " + target->name + ")");
+  }
   if (options.package != PackageKind::kFlat &&
       (options.kind != OutputKind::kCpp || options.weights == WeightPlacement::kBinary)) {
     return Status::user({"", "", "--package"}, "a package is C++ with its weights in it",

@@ -19,10 +19,12 @@ class JitProgram;
 class ThreadPool;
 
 struct CompileOptions {
-  std::string target = "host";  ///< must run in this process
-  std::string rules;            ///< path of a rule list; empty: the model's own, if any
-  std::string calibration;      ///< path of an .npz of batches (see read_batches), for static activations
-  std::string statistics;       ///< path of a statistics file instead
+  /// Must run in this process. Several with commas are tried in order: "opencl,host" is the host where there is no
+  /// device, or one without enough memory.
+  std::string target = "host";
+  std::string rules;        ///< path of a rule list; empty: the model's own, if any
+  std::string calibration;  ///< path of an .npz of batches (see read_batches), for static activations
+  std::string statistics;   ///< path of a statistics file instead
   bool allow_extra_params = false;
   int threads = 0;           ///< that compile; 0: one per processor
   bool cache = true;         ///< keep compiled kernels in the object cache

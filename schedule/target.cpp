@@ -7,6 +7,8 @@
 #include <set>
 #include <sstream>
 
+#include "schedule/device.h"
+
 namespace qlathe {
 namespace {
 
@@ -58,7 +60,7 @@ bool host_can_run(const Target& target) {
 #if defined(__x86_64__)
   if (target.name.starts_with("arm") || target.name.starts_with("cortex")) return false;
 #elif defined(__aarch64__)
-  if (target.name.starts_with("x86") || target.name.starts_with("cortex")) return false;
+  if (target.name.starts_with("x86") || target.name.starts_with("cortex") || has_device(target)) return false;
 #endif
   return std::all_of(target.cpu_flags.begin(), target.cpu_flags.end(),
                      [](const std::string& flag) { return flags.count(flag) > 0; });
@@ -69,7 +71,7 @@ const Target& host_target() {
     const Target* found = nullptr;
     for (const auto& entry : registry()) {
       const Target& t = entry.second;
-      if (!t.object || !host_can_run(t)) continue;
+      if (!t.object || has_device(t) || !host_can_run(t)) continue;
       if (found == nullptr || t.vector_bits * std::max(t.dot.k, 1) > found->vector_bits * std::max(found->dot.k, 1))
         found = &t;
     }

@@ -107,7 +107,12 @@ void add_quantize_options(std::vector<Option>& options) {
 }
 
 void add_native_options(std::vector<Option>& options) {
-  options.push_back({"target", "TARGET", "instruction set to compile for; must run on this machine", 't', "host", {}});
+  options.push_back({"target",
+                     "TARGET",
+                     "instruction set or device to compile for, on this machine; opencl,host falls back",
+                     't',
+                     "host",
+                     {}});
   options.push_back({"no-cache", "", "compile every kernel anew and keep nothing in the object cache", 0, "", {}});
 }
 
@@ -135,6 +140,15 @@ const Target* find_target(const std::string& name) {
   print_error("--target: there is no target " + in_quotes(name) + "; " + did_you_mean(name, known) +
               " (qlathe targets lists them)");
   return nullptr;
+}
+
+bool find_targets(const std::string& names) {
+  for (size_t begin = 0; begin <= names.size();) {
+    const size_t end = std::min(names.find(',', begin), names.size());
+    if (find_target(names.substr(begin, end - begin)) == nullptr) return false;
+    begin = end + 1;
+  }
+  return true;
 }
 
 Result<QuantizedModel> read_quantized(const Arguments& arguments, const StageProgress& progress) {

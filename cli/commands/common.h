@@ -28,6 +28,8 @@ CompileOptions compile_options(const Arguments& arguments, const StageProgress& 
 
 /// The target that --target names. An unknown one is the user's slip: said with a suggestion, exit with kUsage.
 const Target* find_target(const std::string& name);
+/// Whether every target of "opencl,host" is known; says which is not.
+bool find_targets(const std::string& names);
 
 /// Reads the model and applies its rules; warnings are printed.
 Result<QuantizedModel> read_quantized(const Arguments& arguments, const StageProgress& progress);

@@ -128,7 +128,7 @@ Status run_model(const Arguments& arguments) {
 }
 
 int run(const Arguments& arguments) {
-  if (find_target(arguments.get("target")) == nullptr) return kUsage;
+  if (!find_targets(arguments.get("target"))) return kUsage;
   return finish(run_model(arguments));
 }
 

@@ -11,7 +11,9 @@
 #include "codegen/cpp/literals.h"
 #include "codegen/cpp/text_template.h"
 #include "codegen/cpp/wrap.h"
+#include "codegen/halide/device_code.h"
 #include "codegen/halide/lower_program.h"
+#include "schedule/device.h"
 
 namespace qlathe {
 namespace {
@@ -83,6 +85,7 @@ std::string title(const Program& program, const EmitOptions& options) {
 
 std::vector<EmitPool> pools_of(const Program& program, int64_t scratch, const EmitNames& names) {
   std::vector<EmitPool> pools;
+  if (has_device(*program.target)) return {{"arena", names.prefix + "_ARENA_BYTES", "base", 0, kDeviceArenaBytes, 0, -1}};
   if (program.pools.empty()) {
     pools.push_back({"arena", names.prefix + "_ARENA_BYTES", "base", 0, program.arena_bytes, 0, -1});
   }
@@ -133,10 +136,17 @@ std::string emit_header(const Program& program, const std::vector<LoweredKernel>
         "weights", names.model);
   }
   const std::vector<EmitPool> pools = pools_of(program, scratch_bytes(program, kernels), names);
+  const bool device = has_device(*program.target);
   for (const EmitPool& pool : pools) {
-    run += fmt::format("//   {:<10} {} bytes, aligned to {}_ARENA_ALIGNMENT; need not be kept between runs{}",
-                       pool.name, pool.macro, names.prefix, &pool == &pools.back() ? "" : "\n");
+    run += fmt::format("//   {:<10} {} bytes, aligned to {}_ARENA_ALIGNMENT; {}{}", pool.name, pool.macro, names.prefix,
+                       device ? "all zero before the first run" : "need not be kept between runs",
+                       &pool == &pools.back() ? "" : "\n");
   }
+  if (device)
+    run += fmt::format(
+        "\n// The first run finds a device, compiles the kernels and copies the weights there: the arena holds them "
+        "until\n// {}_close. Returns 2 when the device fails; {}_error says how.",
+        names.model, names.model);
   std::string reset;
   if (program.state_bytes > 0) {
     reset = fmt::format("\n// Sets the state to its initial values.\nvoid {}_reset(void* state);\n", names.model);
@@ -152,6 +162,12 @@ std::string emit_header(const Program& program, const std::vector<LoweredKernel>
         "\n// The instruction set whose form runs on this processor (\"{}\"), empty where none does.\n"
         "const char* {}_form(void);\n",
         program.target->name, names.model);
+  }
+  if (device) {
+    reset += fmt::format(
+        "\n// Why the last run in this arena returned 2.\nconst char* {0}_error(const void* arena);\n"
+        "\n// Gives back what the arena holds on the device; it is zero again.\nvoid {0}_close(void* arena);\n",
+        names.model);
   }
   // Comments of the sizes stand in one column.
   std::vector<std::array<std::string, 3>> sizes;
@@ -311,10 +327,11 @@ std::string emit_main(const Program& program, const EmitOptions& options, const 
     call += "state.data(), ";
   }
   if (binary) call += "weights.data(), ";
-  body += fmt::format(
-      "  if ({}_run({}{}) != 0) {{\n    fprintf(stderr, \"{}_run refused its arguments\\n\");\n    return "
-      "1;\n  }}\n",
-      names.model, call, fmt::join(memories, ", "), names.model);
+  const std::string complaint = has_device(*program.target)
+                                    ? fmt::format("\"%s\\n\", {}_error({}.data())", names.model, memories.front())
+                                    : fmt::format("\"{}_run refused its arguments\\n\"", names.model);
+  body += fmt::format("  if ({}_run({}{}) != 0) {{\n    fprintf(stderr, {});\n    return 1;\n  }}\n", names.model, call,
+                      fmt::join(memories, ", "), complaint);
   for (size_t i = 0; i < program.outputs.size(); i++) {
     const ProgramIo& io = program.outputs[i];
     body += fmt::format("  if (!write_npy(argv[{}], \"{}\", \"{}\", {}, {}.data())) return 1;\n",

@@ -4,6 +4,7 @@
 #include <sstream>
 
 #include "codegen/halide/lowered.h"
+#include "codegen/halide/map_device_loops.h"
 #include "codegen/halide/statement_passes.h"
 #include "schedule/kernel.h"
 
@@ -70,6 +71,27 @@ void keep_row_loop_whole(Halide::Func func, const std::string& row_loop) {
   }
 }
 
+// A device has a thread for every iteration; nothing is gained by splitting loops for boundary conditions.
+void keep_loops_whole(Halide::Func func) {
+  func.never_partition_all();
+  for (int i = 0; i < func.num_update_definitions(); ++i)
+    func.update(i).never_partition_all();
+}
+
+// The loops over Vars of all stages of an output, as lowering names them: their iterations are independent.
+void add_parallel_loops(const Halide::Func& func, std::set<std::string>& names) {
+  const Function& function = func.function();
+  const auto add = [&](const Definition& definition, int stage) {
+    for (const Dim& dim : definition.schedule().dims()) {
+      if (dim.dim_type == DimType::PureVar)
+        names.insert(function.name() + ".s" + std::to_string(stage) + "." + dim.var);
+    }
+  };
+  add(function.definition(), 0);
+  for (int i = 0; i < func.num_update_definitions(); ++i)
+    add(function.update(i), i + 1);
+}
+
 // The buffers' and scalars' Halide names beside their C names, in the order of the C function's parameters.
 class Signature {
  public:
@@ -100,6 +122,8 @@ Result<LoweredKernel> lower_or_throw(const KernelPipeline& pipeline, const std::
   for (auto feature : {Target::NoRuntime, Target::NoAsserts, Target::NoBoundsQuery, Target::StrictFloat}) {
     target.set_feature(feature);
   }
+  const bool device = target.has_gpu_feature();
+  std::set<std::string> parallel_loops;
 
   Status status;
   std::vector<Halide::Argument> inputs;
@@ -117,7 +141,13 @@ Result<LoweredKernel> lower_or_throw(const KernelPipeline& pipeline, const std::
     for (size_t d = 0; d < output.dims.size() && status.ok(); ++d) {
       func.bound(func.args()[d], output.dims[d].min, output.dims[d].extent);
     }
-    if (!pipeline.row_loop.empty()) keep_row_loop_whole(func, pipeline.row_loop);
+    if (device) {
+      keep_loops_whole(func);
+      add_parallel_loops(func, parallel_loops);
+      parallel_loops.insert(func.name() + ".s0." + pipeline.row_loop);  // of a kernel that is a statement
+    } else if (!pipeline.row_loop.empty()) {
+      keep_row_loop_whole(func, pipeline.row_loop);
+    }
     outputs.push_back(func);
     functions.insert(func.name());
   }
@@ -126,17 +156,27 @@ Result<LoweredKernel> lower_or_throw(const KernelPipeline& pipeline, const std::
   Stmt body = pipeline.body;
   bool any_strict_float = true;
   if (!body.defined()) {
+    // Kernels of devices too are lowered as serial loops over plain memory; which of them are threads is ours to say.
+    Target lowering = target;
+    for (auto feature : {Target::OpenCL, Target::CUDA})
+      lowering.set_feature(feature, false);
     Halide::Module module =
-        Halide::Pipeline(outputs).compile_to_module(inputs, pipeline.name, target, Halide::LinkageType::External);
+        Halide::Pipeline(outputs).compile_to_module(inputs, pipeline.name, lowering, Halide::LinkageType::External);
     if (module.functions().size() != 1) return Status::internal("lowering made a function beside the kernel");
     body = remove_buffer_structs(module.functions()[0].body);
     any_strict_float = module.any_strict_float();
   }
-  QL_ASSIGN(body, restrict_row_loop(body, functions, pipeline.row_loop, pipeline.row_extent));
+  if (device) {
+    QL_ASSIGN(body, map_device_loops(body, parallel_loops, functions));
+  } else {
+    QL_ASSIGN(body, restrict_row_loop(body, functions, pipeline.row_loop, pipeline.row_extent));
+  }
   body = flatten_nested_ramps(lower_bfloat_casts(hoist_invariant_conditions(inline_affine_lets(body))));
   body = merge_narrowing_stores(body);
   int64_t scratch_bytes = 0;
-  QL_ASSIGN(body, move_allocations_to_scratch(body, pipeline.max_stack_bytes, &scratch_bytes));
+  if (!device) {
+    QL_ASSIGN(body, move_allocations_to_scratch(body, pipeline.max_stack_bytes, &scratch_bytes));
+  }
   body = mark_unrolled_loops(body);
 
   Signature signature;
@@ -160,8 +200,10 @@ Result<LoweredKernel> lower_or_throw(const KernelPipeline& pipeline, const std::
   for (const auto& scalar : pipeline.scalars) {
     signature.add(scalar.name(), ParameterRole::kScalar, Halide::Int(32), 0, 1);
   }
-  add_own("row_begin", ParameterRole::kRowBegin, Halide::Int(32), 0, 1);
-  add_own("row_end", ParameterRole::kRowEnd, Halide::Int(32), 0, 1);
+  if (!device) {
+    add_own("row_begin", ParameterRole::kRowBegin, Halide::Int(32), 0, 1);
+    add_own("row_end", ParameterRole::kRowEnd, Halide::Int(32), 0, 1);
+  }
 
   std::set<std::string> bound;
   for (const auto& [halide_name, name] : signature.names)

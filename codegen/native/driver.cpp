@@ -16,6 +16,10 @@
 #include <algorithm>
 #include <mutex>
 
+#include "codegen/native/gpu_globals.h"
+#include "codegen/native/gpu_tables.h"
+#include "schedule/device.h"
+
 namespace qlathe {
 namespace {
 
@@ -43,6 +47,12 @@ class DriverModule {
         void_(llvm::Type::getVoidTy(context)) {}
 
   std::unique_ptr<llvm::Module> build() {
+    if (has_device(*program_.target)) {
+      build_typed_run(build_device_run());
+      if (program_.state_bytes > 0) build_reset();
+      build_device_ends();
+      return std::move(module_);
+    }
     for (size_t i = 0; i < program_.constants.size(); i++)
       constants_.push_back(constant_pointer(i));
     for (const NativeKernel& kernel : kernels_)
@@ -201,6 +211,36 @@ class DriverModule {
     return run;
   }
 
+  /// run_arrays for a device: the driver in the archive does the work.
+  llvm::Function* build_device_run() {
+    const GpuTables tables(program_, kernels_);
+    llvm::Constant* table = add_gpu_program(*module_, tables.program());
+    auto* run = llvm::Function::Create(llvm::FunctionType::get(i32_, {ptr_, ptr_, ptr_, ptr_, ptr_}, false),
+                                       llvm::GlobalValue::ExternalLinkage, options_.prefix + "_run_arrays", *module_);
+    b_.SetInsertPoint(llvm::BasicBlock::Create(context_, "entry", run));
+    const llvm::FunctionCallee run_in = module_->getOrInsertFunction(
+        "qlathe_gpu_run_in", llvm::FunctionType::get(i32_, {ptr_, ptr_, ptr_, ptr_, ptr_}, false));
+    b_.CreateRet(b_.CreateCall(run_in, {table, run->getArg(2), run->getArg(0), run->getArg(1), run->getArg(3)}));
+    return run;
+  }
+
+  /// <prefix>_error and <prefix>_close.
+  void build_device_ends() {
+    for (const bool closes : {false, true}) {
+      auto* type = llvm::FunctionType::get(closes ? void_ : ptr_, {ptr_}, false);
+      auto* function = llvm::Function::Create(type, llvm::GlobalValue::ExternalLinkage,
+                                              options_.prefix + (closes ? "_close" : "_error"), *module_);
+      b_.SetInsertPoint(llvm::BasicBlock::Create(context_, "entry", function));
+      llvm::Value* result =
+          b_.CreateCall(module_->getOrInsertFunction(closes ? "qlathe_gpu_close_in" : "qlathe_gpu_error_in", type),
+                        {function->getArg(0)});
+      if (closes)
+        b_.CreateRetVoid();
+      else
+        b_.CreateRet(result);
+    }
+  }
+
   /// <prefix>_run: pointers one by one, checked, then handed on as arrays.
   void build_typed_run(llvm::Function* arrays) {
     const size_t inputs = program_.inputs.size(), outputs = program_.outputs.size();
@@ -283,6 +323,7 @@ void initialize_llvm() {
 }  // namespace
 
 int64_t arena_bytes(const Program& program, const std::vector<NativeKernel>& kernels, int32_t workers) {
+  if (has_device(*program.target)) return kDeviceArenaBytes;
   return program.arena_bytes + scratch_stride(program, kernels) * workers;
 }
 

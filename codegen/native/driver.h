@@ -37,6 +37,9 @@ struct DriverOptions {
 ///   int32_t <prefix>_run(const T* input..., T* output..., [void* state,] void* arena)   1 for null or misaligned
 ///   pointers void <prefix>_reset(void* state)                                                    where there is state
 ///
+/// For a target with a device run_arrays calls codegen/native/gpu/driver.h, `arena` holds the device's memory and is
+/// closed by <prefix>_close(arena); <prefix>_error(arena) says why a run returned 2.
+///
 /// `cache` (may be null) keeps what was made, by the content of the module.
 Result<std::vector<uint8_t>> compile_driver(const Program& program, const std::vector<NativeKernel>& kernels,
                                             const DriverOptions& options, ObjectCache* cache = nullptr);

@@ -11,10 +11,23 @@
 #include <cstdlib>
 #include <mutex>
 
+#include "codegen/native/gpu_tables.h"
+#include "schedule/device.h"
+
 namespace qlathe {
 
 struct JitProgram::Session {
   std::unique_ptr<llvm::orc::LLJIT> jit;
+};
+
+struct JitProgram::Device {
+  Device(const Program& program, std::vector<NativeKernel> given)
+      : kernels(std::move(given)), tables(program, kernels) {}
+  ~Device() { qlathe_gpu_close(model); }
+
+  std::vector<NativeKernel> kernels;
+  GpuTables tables;
+  qlathe_gpu_model* model = nullptr;
 };
 
 JitProgram::JitProgram() : constants_(nullptr, std::free) {}
@@ -35,8 +48,28 @@ Status add_object(llvm::orc::LLJIT& jit, const std::vector<uint8_t>& object, con
 
 }  // namespace
 
+qlathe_gpu_model* JitProgram::device() const { return device_ == nullptr ? nullptr : device_->model; }
+
+Status JitProgram::load_on_device(Program program, std::vector<NativeKernel> kernels) {
+  program_ = std::move(program);
+  device_ = std::make_unique<Device>(program_, std::move(kernels));
+  qlathe_gpu_error error;
+  if (qlathe_gpu_open(&device_->tables.program(), &device_->model, &error) != 0) {
+    return Status::user({"", "", "--target " + program_.target->name}, error.text,
+                        "use --target host, or --target " + program_.target->name + ",host to fall back by itself");
+  }
+  for (PackedConstant& constant : program_.constants)
+    std::vector<uint8_t>().swap(constant.bytes);  // they are on the device now
+  return {};
+}
+
 Result<std::shared_ptr<const JitProgram>> JitProgram::load(Program program, std::vector<NativeKernel> kernels,
                                                            ObjectCache* cache) {
+  if (has_device(*program.target)) {
+    std::shared_ptr<JitProgram> on_device(new JitProgram);
+    QL_RETURN_IF_ERROR(on_device->load_on_device(std::move(program), std::move(kernels)));
+    return std::shared_ptr<const JitProgram>(std::move(on_device));
+  }
   static std::once_flag once;
   std::call_once(once, [] {
     llvm::InitializeNativeTarget();

@@ -4,6 +4,8 @@
 #include <cstdlib>
 #include <cstring>
 
+#include "codegen/native/gpu/driver.h"
+
 namespace qlathe {
 namespace {
 
@@ -27,18 +29,47 @@ std::string type_text(const TensorType& type) {
 
 }  // namespace
 
+struct ReleaseInstance {
+  void operator()(qlathe_gpu_instance* instance) const { qlathe_gpu_release(instance); }
+};
+
 struct JitInstance::Memory {
   AlignedMemory arena, state;
+  std::unique_ptr<qlathe_gpu_instance, ReleaseInstance> device;
+  Status device_status;
 };
+
+namespace {
+
+Status device_failure(const Program& program, const qlathe_gpu_error& error) {
+  return Status::user({"", program.name, "--target " + program.target->name}, error.text);
+}
+
+}  // namespace
 
 JitInstance::JitInstance(std::shared_ptr<const JitProgram> jit, int32_t workers)
     : jit_(std::move(jit)), workers_(workers), memory_(new Memory) {
+  if (jit_->device() != nullptr) {
+    qlathe_gpu_instance* instance = nullptr;
+    qlathe_gpu_error error;
+    if (qlathe_gpu_instantiate(jit_->device(), &instance, &error) != 0)
+      memory_->device_status = device_failure(program(), error);
+    memory_->device.reset(instance);
+    return;
+  }
   memory_->arena = aligned_memory(arena_bytes());
   memory_->state = aligned_memory(program().state_bytes);
   reset();
 }
 
 JitInstance::~JitInstance() = default;
+
+Status JitInstance::ready() const { return memory_->device_status; }
+
+int64_t JitInstance::arena_bytes() const {
+  if (jit_->device() == nullptr) return jit_->arena_bytes(workers_);
+  return memory_->device == nullptr ? 0 : qlathe_gpu_instance_bytes(memory_->device.get());
+}
 
 Status JitInstance::run(const std::vector<const void*>& inputs, const std::vector<void*>& outputs,
                         const Parallel* parallel) {
@@ -50,6 +81,13 @@ Status JitInstance::run(const std::vector<const void*>& inputs, const std::vecto
   }
   if (std::count(inputs.begin(), inputs.end(), nullptr) + std::count(outputs.begin(), outputs.end(), nullptr) > 0) {
     return Status::user({"", p.name, ""}, "an input or output pointer is null");
+  }
+  if (jit_->device() != nullptr) {
+    QL_RETURN_IF_ERROR(memory_->device_status);
+    qlathe_gpu_error error;
+    if (qlathe_gpu_run(memory_->device.get(), inputs.data(), outputs.data(), &error) != 0)
+      return device_failure(p, error);
+    return {};
   }
   const int32_t failed =
       jit_->run()(inputs.data(), outputs.data(), memory_->arena.get(), memory_->state.get(), parallel);
@@ -83,6 +121,12 @@ Result<std::vector<HostTensor>> JitInstance::run(const std::vector<HostTensor>& 
 }
 
 void JitInstance::reset() {
+  if (jit_->device() != nullptr) {
+    qlathe_gpu_error error;
+    if (memory_->device != nullptr && qlathe_gpu_reset(memory_->device.get(), &error) != 0)
+      memory_->device_status = device_failure(program(), error);
+    return;
+  }
   for (const ProgramState& s : program().states) {
     std::memcpy(static_cast<uint8_t*>(memory_->state.get()) + s.offset, s.initial.data(), s.initial.size());
   }

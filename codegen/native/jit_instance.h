@@ -8,14 +8,17 @@
 namespace qlathe {
 
 /// The memory of one run at a time of a loaded program: arena (with scratch for `workers`) and state, reset on
-/// construction.
+/// construction. On a device memory may run out: then every run says so.
 class JitInstance {
  public:
   explicit JitInstance(std::shared_ptr<const JitProgram> jit, int32_t workers = 1);
   ~JitInstance();
 
   const Program& program() const { return jit_->program(); }
-  int64_t arena_bytes() const { return jit_->arena_bytes(workers_); }
+  /// Why it cannot run, where a device has not enough memory; else ok.
+  Status ready() const;
+  /// Of a program on a device: its memory there.
+  int64_t arena_bytes() const;
 
   /// One pointer per input and output, each to `bytes` of its ProgramIo, dense row-major, any alignment. User errors
   /// for wrong counts and null pointers. `parallel` may be null; otherwise it must have at most `workers` workers.

@@ -10,8 +10,14 @@
 #include "codegen/halide/object.h"
 #include "codegen/native/driver.h"
 #include "codegen/native/run_program.h"
+#include "schedule/device.h"
 
 namespace qlathe {
+
+/// codegen/native/gpu, compiled alone (codegen/CMakeLists.txt).
+extern const unsigned char kDeviceDriver[];
+extern const unsigned long kDeviceDriverBytes;
+
 namespace {
 
 namespace fs = std::filesystem;
@@ -33,6 +39,7 @@ Result<std::string> link_shared(const std::vector<EmittedFile>& objects, const P
     std::ofstream(path, std::ios::binary) << object.bytes;
     words.push_back(path.string());
   }
+  if (has_device(*program.target)) words.insert(words.end(), {"-Wl,-Bsymbolic", "-lc", "-ldl"});
   const int status = run_program(words);
   if (status != 0) {
     return Status::user({"", "", "--emit shared"},
@@ -78,6 +85,11 @@ Result<std::vector<EmittedFile>> emit_objects(const Program& program, const std:
   for (const LoweredKernel& kernel : kernels) {
     NativeKernel native;
     native.symbol = names.model + "_kernel_" + kernel.name();
+    if (has_device(*program.target)) {
+      QL_ASSIGN(native, native_device_kernel(kernel.renamed(native.symbol)));
+      natives.push_back(std::move(native));
+      continue;
+    }
     native.scratch_bytes = kernel.scratch_bytes();
     for (const KernelParameter& p : kernel.parameters()) {
       if (p.role == ParameterRole::kInput || p.role == ParameterRole::kOutput) native.pointers++;
@@ -89,6 +101,8 @@ Result<std::vector<EmittedFile>> emit_objects(const Program& program, const std:
   QL_ASSIGN(const std::vector<uint8_t> driver,
             compile_driver(program, natives, {names.model, triple_of(*program.target), ConstantLinkage::kEmbedded}));
   objects.push_back({names.model + ".o", to_text(driver)});
+  if (has_device(*program.target))
+    objects.push_back({"qlathe_gpu_driver.o", {reinterpret_cast<const char*>(kDeviceDriver), kDeviceDriverBytes}});
   if (!renamed.empty()) {
     QL_ASSIGN(const std::vector<uint8_t> code, compile_object(renamed, names.model + "_kernels"));
     objects.push_back({names.model + "_kernels.o", to_text(code)});

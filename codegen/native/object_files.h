@@ -10,7 +10,7 @@
 namespace qlathe {
 
 enum class ObjectKind {
-  kObject,  ///< <model>.o (entry points and constants) and <model>_kernels.o
+  kObject,  ///< <model>.o (entry points and constants) and <model>_kernels.o; for a device qlathe_gpu_driver.o
   kStatic,  ///< lib<model>.a of the two
   kShared,  ///< lib<model>.so, linked by the target's compiler driver
 };

@@ -82,7 +82,7 @@ void choose_operand_storage(ContractionPlan& plan) {
   const LoweringContext& c = *plan.context;
   const Target& target = c.target;
   plan.dot = plan.accumulator == ValueType::kI32 && byte_integer(plan.lhs_type) && byte_integer(plan.rhs_type) &&
-             target.vectorize && !plan.reduction.decode;
+             (target.vectorize || has_device(target)) && !plan.reduction.decode;
   // An instruction that multiplies pairs of 16-bit words takes bytes of any sign once they are widened: weights on
   // their way into registers, lhs once for all channels. Splitting bytes at every multiplication costs as much as it.
   plan.widen = plan.dot && target.dot.signs == DotSigns::kAny && target.dot.k == 2;

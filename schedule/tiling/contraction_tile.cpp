@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <limits>
 
+#include "schedule/device.h"
+
 namespace qlathe {
 namespace {
 
@@ -65,6 +67,8 @@ ContractionTile choose_tile(const TileRequest& request) {
     const bool few = target.max_accumulators <= 4;
     best.rows = static_cast<int>(std::min<int64_t>(few ? 2 : 4, request.rows));
     best.vectors = static_cast<int>(std::min<int64_t>(few ? 2 : 16, request.n));
+    // On a device a thread holds the tile in its registers.
+    if (has_device(target)) best.vectors = static_cast<int>(std::min<int64_t>(4, request.n));
     std::tie(best.chunks, std::ignore) = chunks_for(request.n, best.vectors);
     best.chunk = request.n / best.chunks;
     return best;

@@ -36,12 +36,12 @@ inline void check_cases(const std::vector<ContractionSpec>& specs, NodeCase (*ma
   uint32_t seed = 1;
   for (const ContractionSpec& spec : specs)
     cases.push_back(make(spec, seed++));
-  const auto loaded = load_nodes(cases, *target);
-  ASSERT_TRUE(loaded.ok()) << loaded.status().text();
-  for (size_t i = 0; i < cases.size(); i++) {
-    const BoundNode bound(cases[i], (*loaded)[i]);
-    bound.run_in_parts();
-    expect_same(cases[i], reference_result(cases[i]), bound.result());
+  cases = chosen_cases(std::move(cases));
+  for (const CaseRunner& runner : case_runners()) {
+    const auto results = runner.run(cases, *target);
+    ASSERT_TRUE(results.ok()) << results.status().text();
+    for (size_t i = 0; i < cases.size(); i++)
+      expect_same(cases[i], reference_result(cases[i]), (*results)[i]);
   }
 }
 

@@ -431,12 +431,11 @@ TEST_P(ContractionOn, TwoRunTimeOperands) {
   check(specs, GetParam());
 }
 
-INSTANTIATE_TEST_SUITE_P(Targets, ContractionOn, ::testing::Values("x86-64-avx512vnni", "x86-64-avx2", "generic"),
-                         [](const auto& param) {
-                           std::string text = param.param;
-                           std::replace(text.begin(), text.end(), '-', '_');
-                           return text;
-                         });
+INSTANTIATE_TEST_SUITE_P(Targets, ContractionOn, ::testing::ValuesIn(tested_targets()), [](const auto& param) {
+  std::string text = param.param;
+  std::replace(text.begin(), text.end(), '-', '_');
+  return text;
+});
 
 }  // namespace
 }  // namespace qlathe::testing

@@ -111,12 +111,11 @@ TEST_P(DepthwiseOn, BytesInAndOut) {
   check(specs, GetParam());
 }
 
-INSTANTIATE_TEST_SUITE_P(Targets, DepthwiseOn, ::testing::Values("x86-64-avx512vnni", "x86-64-avx2", "generic"),
-                         [](const auto& param) {
-                           std::string text = param.param;
-                           std::replace(text.begin(), text.end(), '-', '_');
-                           return text;
-                         });
+INSTANTIATE_TEST_SUITE_P(Targets, DepthwiseOn, ::testing::ValuesIn(tested_targets()), [](const auto& param) {
+  std::string text = param.param;
+  std::replace(text.begin(), text.end(), '-', '_');
+  return text;
+});
 
 }  // namespace
 }  // namespace qlathe::testing

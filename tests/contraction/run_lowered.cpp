@@ -140,4 +140,15 @@ HostTensor BoundNode::result() const {
   return out;
 }
 
+Result<std::vector<HostTensor>> run_as_object(const std::vector<NodeCase>& cases, const Target& target) {
+  QL_ASSIGN(const std::vector<LoadedNode> loaded, load_nodes(cases, target));
+  std::vector<HostTensor> out;
+  for (size_t i = 0; i < cases.size(); i++) {
+    const BoundNode bound(cases[i], loaded[i]);
+    bound.run_in_parts();
+    out.push_back(bound.result());
+  }
+  return out;
+}
+
 }  // namespace qlathe::testing

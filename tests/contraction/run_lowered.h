@@ -21,6 +21,21 @@ struct NodeCase {
   std::string label;
 };
 
+/// The targets that a test program tries its cases on, and how it runs them on one: the results in the cases' order.
+/// Each program has its own: processors here and in tests/lowering, devices in tests/gpu.
+std::vector<const char*> tested_targets();
+struct CaseRunner {
+  const char* what;
+  Result<std::vector<HostTensor>> (*run)(const std::vector<NodeCase>& cases, const Target& target);
+};
+std::vector<CaseRunner> case_runners();
+/// Of the cases of one test those that the program has time for.
+std::vector<NodeCase> chosen_cases(std::vector<NodeCase> cases);
+
+/// All kernels of the cases in one shared object; each is run in two parts of its rows, the later first, on memory that
+/// ends at a guard page.
+Result<std::vector<HostTensor>> run_as_object(const std::vector<NodeCase>& cases, const Target& target);
+
 /// A kernel of a loaded object: pointers in the order of the C parameters.
 class LoadedKernel {
  public:

@@ -90,24 +90,23 @@ PointwiseStep step(std::string op, std::vector<int64_t> operands, ValueType type
   return s;
 }
 
-void expect_reference(const std::vector<NodeCase>& cases, const std::string& target_name) {
+void expect_reference(const std::vector<NodeCase>& given, const std::string& target_name) {
   const Target* target = TargetRegistry::find(target_name);
   ASSERT_NE(target, nullptr);
   if (!host_can_run(*target)) GTEST_SKIP() << "this machine does not run " << target_name;
+  const std::vector<NodeCase> cases = chosen_cases(given);
   std::vector<HostTensor> expected;
   for (const NodeCase& c : cases) {
     auto results = run_reference(c.graph, c.inputs);
     ASSERT_TRUE(results.ok()) << results.status().text();
     expected.push_back(with_one_nan(std::move((*results)[0])));
   }
-  for (const bool printed : {false, true}) {
-    const auto loaded = printed ? load_printed(cases, *target) : load_nodes(cases, *target);
-    ASSERT_TRUE(loaded.ok()) << loaded.status().text();
+  for (const CaseRunner& runner : case_runners()) {
+    const auto results = runner.run(cases, *target);
+    ASSERT_TRUE(results.ok()) << results.status().text();
     for (size_t i = 0; i < cases.size(); i++) {
-      const BoundNode bound(cases[i], (*loaded)[i]);
-      bound.run_in_parts();
-      EXPECT_TRUE(same_bits(with_one_nan(bound.result()), expected[i]))
-          << cases[i].label << " on " << target_name << (printed ? " as C++" : " as object");
+      EXPECT_TRUE(same_bits(with_one_nan((*results)[i]), expected[i]))
+          << cases[i].label << " on " << target_name << " " << runner.what;
     }
   }
 }

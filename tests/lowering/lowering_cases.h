@@ -34,8 +34,8 @@ HostTensor tame_tensor(Random& random, ValueType type, const Shape& shape);
 
 PointwiseStep step(std::string op, std::vector<int64_t> operands = {}, ValueType type = ValueType::kF32);
 
-/// All kernels of the cases in one shared object for the target; each is run in two parts of its rows, the later first,
-/// on memory that ends at a guard page, and gives what the reference gives: every bit, NaN equal to NaN of any payload.
+/// The cases give on the target, by every runner of the program, what the reference gives: every bit, NaN equal to NaN
+/// of any payload.
 void expect_reference(const std::vector<NodeCase>& cases, const std::string& target);
 
 /// The same kernels printed as C++ and compiled with the target's flags.

@@ -171,12 +171,11 @@ TEST_P(LoweringOn, PadsInEveryModeEqualTheReference) {
   expect_reference(cases, GetParam());
 }
 
-INSTANTIATE_TEST_SUITE_P(Targets, LoweringOn, ::testing::Values("x86-64-avx512vnni", "x86-64-avx2", "generic"),
-                         [](const auto& param) {
-                           std::string text = param.param;
-                           std::replace(text.begin(), text.end(), '-', '_');
-                           return text;
-                         });
+INSTANTIATE_TEST_SUITE_P(Targets, LoweringOn, ::testing::ValuesIn(tested_targets()), [](const auto& param) {
+  std::string text = param.param;
+  std::replace(text.begin(), text.end(), '-', '_');
+  return text;
+});
 
 }  // namespace
 }  // namespace qlathe::testing
