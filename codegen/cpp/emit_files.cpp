@@ -85,7 +85,8 @@ std::string title(const Program& program, const EmitOptions& options) {
 
 std::vector<EmitPool> pools_of(const Program& program, int64_t scratch, const EmitNames& names) {
   std::vector<EmitPool> pools;
-  if (has_device(*program.target)) return {{"arena", names.prefix + "_ARENA_BYTES", "base", 0, kDeviceArenaBytes, 0, -1}};
+  if (has_device(*program.target))
+    return {{"arena", names.prefix + "_ARENA_BYTES", "base", 0, kDeviceArenaBytes, 0, -1}};
   if (program.pools.empty()) {
     pools.push_back({"arena", names.prefix + "_ARENA_BYTES", "base", 0, program.arena_bytes, 0, -1});
   }

@@ -1,6 +1,7 @@
 #include "codegen/halide/device_code.h"
 
 #include <algorithm>
+#include <cctype>
 #include <map>
 #include <memory>
 #include <set>
@@ -65,6 +66,58 @@ class ForOpenCl : public IRMutator {
   }
 };
 
+/// Halide lets LLVM fuse multiplications and additions for this back end, strict or not: a fence after every
+/// multiplication keeps its rounding.
+class ForCuda : public IRMutator {
+  using IRMutator::visit;
+
+  static Expr fenced(const Expr& product) {
+    const Halide::Type type = product.type();
+    if (!type.is_float() || type.bits() < 32 || !type.is_scalar()) return product;
+    return Call::make(type, "llvm.arithmetic.fence.f" + std::to_string(type.bits()), {product}, Call::PureExtern);
+  }
+  Expr visit(const Mul* op) override { return fenced(IRMutator::visit(op)); }
+  Expr visit(const Call* op) override {
+    const Expr call = IRMutator::visit(op);
+    return op->is_intrinsic(Call::strict_mul) ? fenced(call) : call;
+  }
+};
+
+bool in_name(char c) { return std::isalnum(static_cast<unsigned char>(c)) != 0 || c == '_' || c == '$'; }
+
+/// Names "_123" come from a counter of the process: numbered anew, in order.
+std::string renumbered(const std::string& text) {
+  std::map<std::string, std::string> names;
+  std::string out;
+  for (size_t i = 0; i < text.size();) {
+    if (!in_name(text[i])) {
+      out += text[i++];
+      continue;
+    }
+    size_t end = i;
+    while (end < text.size() && in_name(text[end]))
+      end++;
+    std::string word = text.substr(i, end - i);
+    if (word.size() > 1 && word[0] == '_' && word.find_first_not_of("0123456789", 1) == std::string::npos)
+      word = names.emplace(word, "_" + std::to_string(names.size())).first->second;
+    out += word;
+    i = end;
+  }
+  return out;
+}
+
+/// The driver's compiler may fuse what says no rounding.
+std::string with_roundings(std::string ptx) {
+  for (const char* op : {"add", "sub", "mul"}) {
+    for (const char* type : {".f32", ".f64"}) {
+      const std::string plain = std::string("\t") + op + type, rounded = std::string("\t") + op + ".rn" + type;
+      for (size_t at = ptx.find(plain); at != std::string::npos; at = ptx.find(plain, at + rounded.size()))
+        ptx.replace(at, plain.size(), rounded);
+    }
+  }
+  return ptx;
+}
+
 class CollectLaunches : public IRVisitor {
  public:
   std::vector<Stmt> loops;
@@ -109,7 +162,7 @@ Result<DeviceCode> compile_or_throw(const LoweredKernel::Impl& kernel) {
   }
   // Unrolling makes names of its own.
   body = canonicalize_names(unroll_loops(body), names);
-  if (opencl) body = ForOpenCl(buffers).mutate(body);
+  body = opencl ? ForOpenCl(buffers).mutate(body) : ForCuda().mutate(body);
   CollectLaunches found;
   body.accept(&found);
   QL_CHECK(!found.outside && !found.loops.empty(), kernel.name);
@@ -141,6 +194,7 @@ Result<DeviceCode> compile_or_throw(const LoweredKernel::Impl& kernel) {
   out.source.assign(text.begin(), text.end());
   while (!out.source.empty() && out.source.back() == '\0')
     out.source.pop_back();
+  out.source = opencl ? renumbered(out.source) : with_roundings(std::move(out.source));
   // Halide allows contractions unless told otherwise; a multiplication and an addition that are one are written `fma`.
   const std::string allowed = "FP_CONTRACT ON";
   for (size_t at = out.source.find(allowed); at != std::string::npos; at = out.source.find(allowed, at))

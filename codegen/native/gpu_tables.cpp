@@ -37,21 +37,10 @@ GpuTables::GpuTables(const Program& program, const std::vector<NativeKernel>& ke
   for (const ProgramIo& io : program.outputs)
     outputs_.push_back(io.bytes);
   device_ = device_of(*program.target);
-  program_ = {device_.c_str(),
-              count(kernels_.size()),
-              count(calls_.size()),
-              count(constants_.size()),
-              count(inputs_.size()),
-              count(outputs_.size()),
-              count(states_.size()),
-              kernels_.data(),
-              calls_.data(),
-              constants_.data(),
-              inputs_.data(),
-              outputs_.data(),
-              states_.data(),
-              program.arena_bytes,
-              program.state_bytes};
+  program_ = {device_.c_str(),       count(kernels_.size()), count(calls_.size()),  count(constants_.size()),
+              count(inputs_.size()), count(outputs_.size()), count(states_.size()), kernels_.data(),
+              calls_.data(),         constants_.data(),      inputs_.data(),        outputs_.data(),
+              states_.data(),        program.arena_bytes,    program.state_bytes};
 }
 
 }  // namespace qlathe

@@ -5,6 +5,7 @@
 #include <limits>
 
 #include "frontend/ops/product_checks.h"
+#include "schedule/device.h"
 #include "schedule/lower/product_epilogue.h"
 
 namespace qlathe {

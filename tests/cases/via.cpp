@@ -31,11 +31,12 @@ Result<Runs> run_all(Executor& executor, const Graph& graph, const Runs& inputs,
 
 Result<std::unique_ptr<Via>> make_via(const std::string& name, const std::string& target,
                                       const std::filesystem::path& folder) {
+  if (name == "jit") return make_jit(target.empty() ? "host" : target, folder);
   if (!target.empty() && name != "cpp")
-    return Status::user({"", "--target", ""}, "only emitted C++ is run for another target", "give --via cpp");
+    return Status::user({"", "--target", ""}, "only emitted C++ and the JIT are run for another target",
+                        "give --via cpp, or --via jit for a device");
   if (!target.empty()) return make_target_via(target, folder);
   if (name == "reference") return std::unique_ptr<Via>(std::make_unique<ReferenceVia>());
-  if (name == "jit") return make_jit(folder);
   if (name == "object" || name == "cpp") return make_emitted(name == "cpp", folder);
   return Status::user({"", "--via", ""}, "unknown path '" + name + "'", "use reference, jit, object or cpp");
 }

@@ -31,11 +31,11 @@ class Via {
 Result<Runs> run_all(Executor& executor, const Graph& graph, const Runs& inputs, bool sequence);
 
 /// "reference", "jit", "object" or "cpp". `folder` is for the files that the native ones make. `target`, of "cpp"
-/// alone: empty for this machine.
+/// and "jit": empty for this machine.
 Result<std::unique_ptr<Via>> make_via(const std::string& name, const std::string& target,
                                       const std::filesystem::path& folder);
 /// The native ones (via_native.cpp).
-std::unique_ptr<Via> make_jit(const std::filesystem::path& folder);
+Result<std::unique_ptr<Via>> make_jit(const std::string& target, const std::filesystem::path& folder);
 std::unique_ptr<Via> make_emitted(bool cpp, const std::filesystem::path& folder);
 /// Emitted C++ for a target in a program of its own (via_target.cpp).
 Result<std::unique_ptr<Via>> make_target_via(const std::string& target, const std::filesystem::path& folder);

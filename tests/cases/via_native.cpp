@@ -24,15 +24,21 @@ namespace fs = std::filesystem;
 
 class JitVia : public Via {
  public:
-  explicit JitVia(const fs::path& folder)
-      : cache_(folder / "objects"), native_(host_target(), &cache_, 1), executor_(native_) {}
-  Executor& calibration() override { return executor_; }
+  JitVia(const Target& target, const fs::path& folder)
+      : cache_(folder / "objects"),
+        host_(host_target(), &cache_, 1),
+        calibration_(host_),
+        native_(target, &cache_, 1),
+        executor_(native_) {}
+  Executor& calibration() override { return calibration_; }
   Result<Runs> run(const Graph& graph, const Runs& inputs, bool sequence, const std::string&) override {
     return run_all(executor_, graph, inputs, sequence);
   }
 
  private:
   ObjectCache cache_;  // of this run alone, shared by its processes
+  JitExecutor host_;
+  CompilingExecutor calibration_;
   JitExecutor native_;
   CompilingExecutor executor_;
 };
@@ -162,7 +168,10 @@ class EmittedVia : public Via {
 
 }  // namespace
 
-std::unique_ptr<Via> make_jit(const std::filesystem::path& folder) { return std::make_unique<JitVia>(folder); }
+Result<std::unique_ptr<Via>> make_jit(const std::string& target, const std::filesystem::path& folder) {
+  QL_ASSIGN(const Target* const found, TargetRegistry::get(target));
+  return std::unique_ptr<Via>(std::make_unique<JitVia>(*found, folder));
+}
 
 std::unique_ptr<Via> make_emitted(bool cpp, const std::filesystem::path& folder) {
   return std::make_unique<EmittedVia>(cpp, folder);
