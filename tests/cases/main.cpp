@@ -241,7 +241,9 @@ int main_of(int argc, char** argv) {
       "TFLite models are read with its numerics",
       cxxopts::value<std::string>()->default_value(""),
       "NAME")("via", "reference, jit, object or cpp", cxxopts::value<std::string>()->default_value("jit"))(
-      "target", "--via cpp: runs programs for this target, under an emulator where this machine is another; --via jit: opencl or cuda",
+      "target",
+      "--via cpp: runs programs for this target, under an emulator where this machine is another; --via jit: opencl or "
+      "cuda",
       cxxopts::value<std::string>()->default_value(""),
       "NAME")("sample", "only so many of the cases, by chance", cxxopts::value<int64_t>()->default_value("0"), "N")(
       "seed", "of --sample", cxxopts::value<uint64_t>()->default_value("1"), "N")(
