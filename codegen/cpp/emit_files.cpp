@@ -329,7 +329,7 @@ std::string emit_main(const Program& program, const EmitOptions& options, const 
   }
   if (binary) call += "weights.data(), ";
   const std::string complaint = has_device(*program.target)
-                                    ? fmt::format("\"%s\\n\", {}_error({}.data())", names.model, memories.front())
+                                    ? fmt::format("\"%s\\n\", {}_error({})", names.model, memories.front())
                                     : fmt::format("\"{}_run refused its arguments\\n\"", names.model);
   body += fmt::format("  if ({}_run({}{}) != 0) {{\n    fprintf(stderr, {});\n    return 1;\n  }}\n", names.model, call,
                       fmt::join(memories, ", "), complaint);
