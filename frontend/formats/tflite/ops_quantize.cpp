@@ -43,6 +43,18 @@ void read_quantize(TfliteNode& node) {
   }
   const TfliteQuant q = node.in_quant(0);
   steps.center(q.zero_point[0]);
+  const float ratio = q.scale[0] / y.scale[0];
+  if (node.numerics() == TfliteNumerics::kLitertXnnpack && from == to && is_eight_bit(from) && ratio >= 1.0f / 256 &&
+      ratio <= 128) {
+    // XNNPACK: a factor in 256ths, one rounding, half up.
+    steps.add("mul", ValueType::kI32, {tflite_integers(node, {std::lrint(ratio * 256) * 128})});
+    PointwiseStep& down = steps.add("shift_right", ValueType::kI32);
+    down.shift_right = 15;
+    down.rounding = Rounding::kHalfUp;
+    steps.add("add", ValueType::kI32, {tflite_integers(node, {y.zero_point[0]})});
+    steps.add("cast", to);
+    return node.result(tflite_apply(node, x, std::move(steps)));
+  }
   steps.requantize({static_cast<double>(q.scale[0]) / static_cast<double>(y.scale[0])}, to, y.zero_point[0], -HUGE_VAL,
                    HUGE_VAL);
   node.result(tflite_apply(node, x, std::move(steps)));

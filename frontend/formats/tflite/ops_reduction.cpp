@@ -167,7 +167,9 @@ void read_mean_or_sum(TfliteNode& node) {
     std::vector<TensorId> with = {tflite_integers(node, {m.mantissa}), tflite_integers(node, {m.shift})};
     if (to.zero_point[0] != 0) with.push_back(tflite_integers(node, {to.zero_point[0]}));
     PointwiseStep& requantize = steps.add("requantize", as_bytes ? ValueType::kU8 : type, with);
-    requantize.mode = RequantizeMode::kFixedDouble;
+    // LiteRT's optimized kernel rounds a sum once.
+    const bool once = node.numerics() == TfliteNumerics::kLitertXnnpack && !mean;
+    requantize.mode = once ? RequantizeMode::kFixedSingle : RequantizeMode::kFixedDouble;
     if (as_bytes) steps.add("lookup", type, {node.constant(bits_of_byte(), "bits")});
   } else if (type == ValueType::kF32) {
     if (mean) steps.add("div", ValueType::kF32, {node.scalar(static_cast<float>(n))});
