@@ -1,4 +1,5 @@
 #include <algorithm>
+#include <charconv>
 #include <map>
 #include <optional>
 #include <set>
@@ -98,8 +99,9 @@ class Planner {
       if (!zp.is_constant()) return out;
       zero_point = zp.data->int_at(0);
     }
-    out.quantization =
-        "real = (q - " + std::to_string(zero_point) + ") * " + std::to_string(scale.data->as<float>()[0]);
+    char shortest[32];  // that reads back as the same float
+    const auto end = std::to_chars(shortest, shortest + sizeof shortest, scale.data->as<float>()[0]).ptr;
+    out.quantization = "real = (q - " + std::to_string(zero_point) + ") * " + std::string(shortest, end);
     return out;
   }
 

@@ -37,6 +37,7 @@ struct ChainStep {
 /// What a chain is when its roundings and clamps are left out: slope * acc + offset.
 struct Affine {
   double slope = 0, offset = 0;
+  double away = 0;  ///< added to the size of acc * slope: what stands for two roundings, or for ties away from zero
 };
 
 class MonotoneChain {

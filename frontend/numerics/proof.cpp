@@ -198,8 +198,20 @@ double two_roundings_bias(const Requantization& r, AccumulatorInterval reachable
   return r.hi <= r.zero_point || reachable.hi <= 0 ? -bias : 0;
 }
 
+/// What is added to the size of the sum before it is rounded once: the same for both signs, or what makes ties go away
+/// from zero.
+double away_from_zero(const Requantization& r) {
+  if (r.rounding == RequantizeRounding::kFixedDouble && r.multiplier.shift < 0)
+    return std::ldexp(1.0, r.multiplier.shift - 1);
+  return r.rounding == RequantizeRounding::kFloat64 ? 0x1p-30 : 0;
+}
+
 Outline outline(const Requantization& r, AccumulatorInterval reachable) {
-  Outline o{{r.slope(), static_cast<double>(r.zero_point)}, r.lo, r.hi, "", two_roundings_bias(r, reachable)};
+  Outline o{{r.slope(), static_cast<double>(r.zero_point), away_from_zero(r)},
+            r.lo,
+            r.hi,
+            "",
+            two_roundings_bias(r, reachable)};
   const bool wide = reachable.lo < INT32_MIN || reachable.hi > INT32_MAX;
   if (r.rounding == RequantizeRounding::kFixedDouble) {
     const int64_t limit = (INT64_C(1) << 31) >> std::max(r.multiplier.shift, 0);
@@ -335,7 +347,7 @@ struct BlockSearch {
       if (stairs[i].mirrored) line.slope = -line.slope;
       problem = interval_problem(formula, stairs[i]);
       if (problem.empty()) problem = requant::unusable(formula, line);
-      if (problem.empty() && formula == RequantFormula::kF32Shifted && stairs[i].mirrored) problem = "it decreases";
+      if (problem.empty() && requant::only_increasing(formula) && stairs[i].mirrored) problem = "it decreases";
       if (problem.empty() && line.slope < 0) problem = "its direction is not that of the line it follows";
       int moved = 0;
       const auto follows = [&](const Affine& candidate) {
@@ -428,7 +440,7 @@ std::string check(const Stated& stated, AccumulatorInterval reachable, RequantFo
   const std::string problem = interval_problem(formula, stairs);
   if (!problem.empty()) return problem;
   RequantConstants c = constants;
-  if (stairs.mirrored && formula == RequantFormula::kF32Shifted) return "it decreases";
+  if (stairs.mirrored && requant::only_increasing(formula)) return "it decreases";
   if (stairs.mirrored) requant::mirror(c);
   // The proof rests on monotony in the direction of the stated function.
   if (c.m32 < 0 || c.m64 < 0 || c.mantissa < 0) return "the multiplier has the wrong sign";

@@ -10,8 +10,10 @@ const char* name(RequantFormula formula) {
                                            "fp32 fma with magic constant",
                                            "fp32 fma",
                                            "fp32 multiply",
+                                           "fp32 fma by sign",
                                            "fp64 fma with magic constant",
                                            "fp64 fma",
+                                           "fp64 fma by sign",
                                            "64-bit integer",
                                            "as stated"};
   return kNames[static_cast<int>(formula)];
@@ -29,7 +31,8 @@ namespace {
 bool is_integer(double x) { return x == std::nearbyint(x); }
 
 /// bias * m has twice a float's bits, and what its float offset loses of them would move the thresholds. With m = M *
-/// 2^s a bias of e / M modulo 2^24 loses e * 2^s alone, so one is taken for some small e, near the middle of its range.
+/// 2^s a bias of e / M modulo 2^24 is off by e * 2^s alone, so one is taken for some e whose e * 2^s is close to the
+/// offset that is wanted (c.b64; mostly 0), near the middle of its range.
 /// Later attempts (c.shift) allow fewer e, of one sign.
 void fit_bias(RequantConstants& c) {
   const auto middle = static_cast<int64_t>(kMagic32);
@@ -49,10 +52,11 @@ void fit_bias(RequantConstants& c) {
   uint32_t inverse = factor;
   for (int i = 0; i < 5; ++i)
     inverse *= 2 - factor * inverse;
+  const int64_t wanted = std::llround(std::ldexp(std::clamp(c.b64, -0.5, 0.5), 24 - exponent - zeros));
   const int64_t most = 64 >> (2 * std::abs(c.shift));
   int64_t nearest = 0;
   for (int64_t e = c.shift > 0 ? 0 : -most; e <= (c.shift < 0 ? 0 : most); ++e) {
-    const int64_t residue = static_cast<uint32_t>(e) * inverse & (modulus - 1);
+    const int64_t residue = static_cast<uint32_t>(wanted + e) * inverse & (modulus - 1);
     const int64_t turns = (middle - residue + modulus / 2) / modulus;
     const int64_t value = residue + turns * modulus;
     if (std::abs(value - middle) < std::abs(nearest - middle)) nearest = value;
@@ -65,13 +69,17 @@ void fit_bias(RequantConstants& c) {
 std::string unusable(RequantFormula formula, const Affine& line) {
   if (!std::isfinite(line.slope) || !std::isfinite(line.offset)) return "the line it follows is not known";
   const bool whole_offset = formula == RequantFormula::kF32Magic || formula == RequantFormula::kF64Magic ||
-                            formula == RequantFormula::kF32Mul;
+                            formula == RequantFormula::kF32Mul || formula == RequantFormula::kF32Sided ||
+                            formula == RequantFormula::kF64Sided;
   if (whole_offset && !is_integer(line.offset)) return "the offset is not an integer";
+  const bool sided = formula == RequantFormula::kF32Sided || formula == RequantFormula::kF64Sided;
+  if (sided && line.away == 0) return "both signs round alike";
   const double limit = formula == RequantFormula::kF32Magic ? 0x1p21 : 0x1p29;
   if (std::fabs(line.offset) > limit) return "the offset is too large";
   if (std::fabs(line.slope) > 0x1p30) return "the multiplier is too large";
   const bool f32 = formula == RequantFormula::kF32Shifted || formula == RequantFormula::kF32Magic ||
-                   formula == RequantFormula::kF32Fma || formula == RequantFormula::kF32Mul;
+                   formula == RequantFormula::kF32Fma || formula == RequantFormula::kF32Mul ||
+                   formula == RequantFormula::kF32Sided;
   if (f32 && line.slope != 0 && std::fabs(line.slope) < 0x1p-100) return "the multiplier is too small";
   if (formula == RequantFormula::kI64 && line.slope != 0 && std::fabs(line.slope) < 0x1p-31)
     return "the multiplier is too small";
@@ -99,6 +107,16 @@ RequantConstants nearest_constants(RequantFormula formula, const Affine& line, i
       break;
     case RequantFormula::kF32Mul:
       c.m32 = static_cast<float>(line.slope);
+      c.zero_point = static_cast<int32_t>(line.offset);
+      break;
+    case RequantFormula::kF32Sided:
+      c.m32 = static_cast<float>(line.slope);
+      c.b32 = static_cast<float>(line.away);
+      c.zero_point = static_cast<int32_t>(line.offset);
+      break;
+    case RequantFormula::kF64Sided:
+      c.m64 = line.slope;
+      c.b64 = line.away;
       c.zero_point = static_cast<int32_t>(line.offset);
       break;
     case RequantFormula::kF64Magic:
@@ -130,7 +148,8 @@ bool move_multiplier(RequantFormula formula, RequantConstants& c, int steps) {
     c.mantissa += steps;
     return c.mantissa >= 0;
   }
-  if (formula == RequantFormula::kF64Magic || formula == RequantFormula::kF64Fma) {
+  if (formula == RequantFormula::kF64Magic || formula == RequantFormula::kF64Fma ||
+      formula == RequantFormula::kF64Sided) {
     const int64_t bits = std::bit_cast<int64_t>(c.m64) + steps;
     c.m64 = std::bit_cast<double>(std::max<int64_t>(bits, 0));
     return bits >= 0 && std::isfinite(c.m64);
@@ -142,7 +161,8 @@ bool move_multiplier(RequantFormula formula, RequantConstants& c, int steps) {
 }
 
 bool has_free_offset(RequantFormula formula) {
-  return formula == RequantFormula::kF32Fma || formula == RequantFormula::kF32Shifted;
+  return formula == RequantFormula::kF32Fma || formula == RequantFormula::kF32Shifted ||
+         formula == RequantFormula::kF32Sided;
 }
 
 void move_offset(RequantFormula formula, RequantConstants& c, int steps) {
@@ -151,6 +171,7 @@ void move_offset(RequantFormula formula, RequantConstants& c, int steps) {
     fit_bias(c);
     return;
   }
+  if (formula == RequantFormula::kF32Sided) c.b32 *= 1.0f + 0.25f * static_cast<float>(steps);
   if (formula != RequantFormula::kF32Fma) return;
   for (; steps > 0; --steps)
     c.b32 = std::nextafter(c.b32, INFINITY);

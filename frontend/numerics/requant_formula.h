@@ -65,6 +65,33 @@ struct Formula<RequantFormula::kF32Mul> {
   }
 };
 
+/// Increasing: where the sign changes the addend does not fall, b being at least 0.
+template <>
+struct Formula<RequantFormula::kF32Sided> {
+  static float sum(const RequantConstants& c, int64_t acc) {
+    return std::fma(static_cast<float>(acc), c.m32, acc < 0 ? -c.b32 : c.b32);
+  }
+  static int64_t raw(const RequantConstants& c, int64_t acc) {
+    return static_cast<int64_t>(round_half_even(sum(c, acc))) + c.zero_point;
+  }
+  static bool inside(const RequantConstants& c, int64_t acc) {
+    return c.b32 >= 0 && std::fabs(sum(c, acc)) <= 0x1p30f && std::abs(int64_t{c.zero_point}) <= int64_t{1} << 29;
+  }
+};
+
+template <>
+struct Formula<RequantFormula::kF64Sided> {
+  static double sum(const RequantConstants& c, int64_t acc) {
+    return std::fma(static_cast<double>(acc), c.m64, acc < 0 ? -c.b64 : c.b64);
+  }
+  static int64_t raw(const RequantConstants& c, int64_t acc) {
+    return static_cast<int64_t>((sum(c, acc) + kMagic64) - kMagic64) + c.zero_point;  // inside 2^30: half to even
+  }
+  static bool inside(const RequantConstants& c, int64_t acc) {
+    return c.b64 >= 0 && std::fabs(sum(c, acc)) <= 0x1p30 && std::abs(int64_t{c.zero_point}) <= int64_t{1} << 29;
+  }
+};
+
 template <>
 struct Formula<RequantFormula::kF64Magic> {
   static double sum(const RequantConstants& c, int64_t acc) { return std::fma(static_cast<double>(acc), c.m64, c.b64); }
@@ -95,6 +122,12 @@ struct Formula<RequantFormula::kI64> {
   }
 };
 
+/// Not for decreasing functions.
+inline bool only_increasing(RequantFormula formula) {
+  return formula == RequantFormula::kF32Shifted || formula == RequantFormula::kF32Sided ||
+         formula == RequantFormula::kF64Sided;
+}
+
 /// The formulas on floats take accumulators that a kernel keeps in an int32.
 inline bool takes_int32(RequantFormula formula) { return formula != RequantFormula::kI64; }
 
@@ -110,6 +143,10 @@ Result dispatch(RequantFormula formula, Result otherwise, Use&& use) {
       return use(Formula<RequantFormula::kF32Fma>{});
     case RequantFormula::kF32Mul:
       return use(Formula<RequantFormula::kF32Mul>{});
+    case RequantFormula::kF32Sided:
+      return use(Formula<RequantFormula::kF32Sided>{});
+    case RequantFormula::kF64Sided:
+      return use(Formula<RequantFormula::kF64Sided>{});
     case RequantFormula::kF64Magic:
       return use(Formula<RequantFormula::kF64Magic>{});
     case RequantFormula::kF64Fma:

@@ -115,6 +115,21 @@ class FuseEpilogues {
     return steps;
   }
 
+  /// A function of two bytes in integer steps. Alone it is one short formula (schedule/lower/byte_formula.h), and so is
+  /// the requantization of the sums before it; in one chain neither is.
+  bool joins_bytes(const Node& node) const {
+    const auto is_byte = [&](TensorId id) {
+      const ValueType type = graph_[id].type.type;
+      return is_integer(type) && storage_bytes(type) == 1;
+    };
+    if (node.op != "pointwise" || !is_byte(node.inputs[0]) || !is_byte(node.outputs[0])) return false;
+    const auto& steps = node.as<PointwiseAttrs>().steps;
+    return std::any_of(steps.begin(), steps.end(), [&](const PointwiseStep& step) {
+      return (step.op == "add_requantized" || step.op == "sub_requantized" || step.op == "mul_centered") &&
+             is_byte(node.inputs[static_cast<size_t>(step.operands[0])]);
+    });
+  }
+
   /// Steps that have a swapped form.
   static bool can_turn(const std::string& op) {
     static const std::vector<std::string> kBinary = {
@@ -155,6 +170,7 @@ class FuseEpilogues {
     const auto producer = find_producer(node.inputs[slot]);
     if (!producer) return std::nullopt;
     const Node& made = graph_.nodes[static_cast<size_t>(producer->node)];
+    if (joins_bytes(node) || joins_bytes(made)) return std::nullopt;
     const Shape& after = graph_[made.outputs[0]].shape();
     Fusion fusion{*producer, slot, *steps, std::vector<Shape>(node.inputs.size())};
     for (const PointwiseStep& step : fusion.steps) {

@@ -272,9 +272,15 @@ Expr LaneKernel::rounded(const Expr& accumulator, const Expr& at) const {
   const Expr m = load(f32, multiplier_, at);
   const Expr x = choice_.formula == RequantFormula::kF32Shifted ? Halide::reinterpret(f32, accumulator)
                                                                 : Cast::make(f32, accumulator);
-  const Expr sum = choice_.formula == RequantFormula::kF32Mul
-                       ? Call::make(f32, Call::strict_mul, {x, m}, Call::PureIntrinsic)
-                       : Call::make(f32, "llvm.fma.f32", {x, m, load(f32, addend_, at)}, Call::PureExtern);
+  Expr sum;
+  if (choice_.formula == RequantFormula::kF32Mul) {
+    sum = Call::make(f32, Call::strict_mul, {x, m}, Call::PureIntrinsic);
+  } else {
+    Expr addend = load(f32, addend_, at);
+    if (choice_.formula == RequantFormula::kF32Sided)
+      addend = Halide::select(accumulator < make_const(i32x, 0), make_const(f32, 0) - addend, addend);
+    sum = Call::make(f32, "llvm.fma.f32", {x, m, addend}, Call::PureExtern);
+  }
   Expr whole;
   if (choice_.formula == RequantFormula::kF32Magic)
     whole = Halide::reinterpret(i32x, sum) - make_const(i32x, 0x4B400000);
@@ -436,7 +442,8 @@ Result<std::optional<NodeLowering>> lower_depthwise_lanes(const LoweringContext&
   DepthwiseSums sums = depthwise_sums(kernel);
   const auto choice = sums.choose(kernel);
   if (!choice || (choice->formula != RequantFormula::kF32Magic && choice->formula != RequantFormula::kF32Fma &&
-                  choice->formula != RequantFormula::kF32Shifted && choice->formula != RequantFormula::kF32Mul)) {
+                  choice->formula != RequantFormula::kF32Shifted && choice->formula != RequantFormula::kF32Mul &&
+                  choice->formula != RequantFormula::kF32Sided)) {
     return std::optional<NodeLowering>();
   }
   QL_ASSIGN(NodeLowering lowering, LaneKernel(kernel, sums, *tile, *choice).build());

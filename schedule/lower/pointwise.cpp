@@ -4,12 +4,33 @@
 
 #include <set>
 
+#include "schedule/lower/byte_formula.h"
 #include "schedule/lower/iteration.h"
 #include "schedule/lower/operands.h"
 #include "schedule/lower/rows.h"
 
 namespace qlathe {
 namespace {
+
+using Halide::cast;
+using Halide::Expr;
+
+/// `a` and `b` are bytes; int32 holds every intermediate result.
+Expr apply_formula(const ByteFormula& f, ValueType out, const Expr& a, const Expr& b) {
+  Expr y;
+  if (f.kind == ByteFormula::Kind::kProduct) {
+    const Expr t = (cast<int32_t>(a) - f.first) * (cast<int32_t>(b) - f.second);
+    y = cast<int32_t>(Halide::round(cast<float>(t) * Halide::Internal::FloatImm::make(Halide::Float(32), f.factor)));
+    y = y + f.zero_point;
+  } else {
+    Expr t = cast<int32_t>(a) * f.first;
+    if (f.other >= 0) t = t + cast<int32_t>(b) * f.second;
+    t = t + f.addend;
+    if (f.kind == ByteFormula::Kind::kHalfAway) t = t + (t >> 31) + (1 << (f.shift - 1));
+    y = (t >> f.shift) + f.zero_point;
+  }
+  return cast(storage_type(out), Halide::clamp(y, f.lo, f.hi));
+}
 
 Result<NodeLowering> lower_pointwise(const LoweringContext& context) {
   const auto& attrs = context.node.as<PointwiseAttrs>();
@@ -28,7 +49,15 @@ Result<NodeLowering> lower_pointwise(const LoweringContext& context) {
   KernelBindings bindings(context);
   const Shape& x_extents = space.operands[0];
   Halide::ImageParam x = bindings.tensor(context.node.inputs[0], "x", x_extents);
-  const StepBindings steps(context, bindings, attrs.steps, extents,
+  std::string note;
+  const std::optional<ByteFormula> formula = choose_byte_formula(context, note);
+  // With a formula the constants are in it.
+  std::vector<PointwiseStep> read = attrs.steps;
+  if (formula) {
+    read.clear();
+    if (formula->other >= 0) read = {PointwiseStep{.op = "add", .operands = {formula->other}}};
+  }
+  const StepBindings steps(context, bindings, read, extents,
                            [&](int64_t input) { return space.operands[static_cast<size_t>(input)]; });
 
   const std::vector<Halide::Var> vars = axis_vars(extents.size());
@@ -36,10 +65,16 @@ Result<NodeLowering> lower_pointwise(const LoweringContext& context) {
   for (size_t g = extents.size(); g-- > 0;)
     x_index.push_back(broadcast_index(vars[g], extents[g], x_extents[g]));
 
-  QL_ASSIGN(const FlightValue value,
-            apply_steps(load_value(context.in(0).type.type, x(x_index)), attrs.steps, steps.at(as_expressions(vars))));
+  const StepOperands at = steps.at(as_expressions(vars));
+  Halide::Expr stored;
+  if (formula) {
+    stored =
+        apply_formula(*formula, out.type.type, x(x_index), formula->other < 0 ? Expr() : at.at(formula->other).expr);
+  } else {
+    QL_ASSIGN(const FlightValue value, apply_steps(load_value(context.in(0).type.type, x(x_index)), attrs.steps, at));
+    stored = store_value(value);
+  }
   Halide::Func result("out");
-  const Halide::Expr stored = store_value(value);
   result(innermost_first(vars)) = stored;
 
   auto pipeline = std::make_shared<KernelPipeline>();
@@ -76,7 +111,8 @@ Result<NodeLowering> lower_pointwise(const LoweringContext& context) {
   }
   call.key = "pointwise|" + context.target.name + "|" + name(context.in(0).type.type) + "[" + to_string(x_extents) +
              "]->" + name(out.type.type) + "[" + to_string(out.shape()) + "]" + steps.key() + "|" +
-             steps_key(attrs.steps);
+             (formula ? formula->key() : steps_key(attrs.steps));
+  if (!note.empty()) call.notes.push_back(note);
   call.description =
       "pointwise " + to_string(out.shape()) + " " + name(context.in(0).type.type) + " -> " + name(out.type.type);
   call.pipeline = std::move(pipeline);

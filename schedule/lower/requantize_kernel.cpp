@@ -20,7 +20,14 @@ bool upper_word(const RequantChoice& choice) {
   });
 }
 
-bool is_f64(RequantFormula f) { return f == RequantFormula::kF64Magic || f == RequantFormula::kF64Fma; }
+bool is_f64(RequantFormula f) {
+  return f == RequantFormula::kF64Magic || f == RequantFormula::kF64Fma || f == RequantFormula::kF64Sided;
+}
+
+/// `b` with the accumulator's sign.
+Expr by_sign(const Expr& accumulator, const Expr& b) {
+  return Halide::select(accumulator < 0, Halide::Internal::make_zero(b.type()) - b, b);
+}
 
 Expr fma(const Expr& a, const Expr& b, const Expr& c) {
   const bool wide = a.type().bits() == 64;
@@ -80,11 +87,15 @@ RequantKernel::RequantKernel(const RequantChoice& choice, ValueType out_type, co
         ValueType::kF64, "multiplier", [](auto& c) { return c.m64; }, operands, lowering);
     addend_ = bind<double>(
         ValueType::kF64, "addend", [](auto& c) { return c.b64; }, operands, lowering);
+    if (f == RequantFormula::kF64Sided) {
+      zero_point_ = bind<int32_t>(
+          ValueType::kI32, "zero_point", [](auto& c) { return c.zero_point; }, operands, lowering);
+    }
     return;
   }
   multiplier_ = bind<float>(
       ValueType::kF32, "multiplier", [](auto& c) { return c.m32; }, operands, lowering);
-  if (f == RequantFormula::kF32Mul || f == RequantFormula::kF32Shifted) {
+  if (f == RequantFormula::kF32Mul || f == RequantFormula::kF32Shifted || f == RequantFormula::kF32Sided) {
     const std::optional<int32_t> common = choice.common_zero_point();
     if (common && (joined_ || *common == 0)) {
       zero_ = *common;
@@ -139,6 +150,8 @@ Expr RequantKernel::saturated(const Expr& accumulator, const Expr& channel) cons
   Expr whole;
   if (choice_.formula == RequantFormula::kF32Magic) {
     whole = Halide::reinterpret<int32_t>(fma(x, m, load(addend_, channel))) - 0x4B400000;
+  } else if (choice_.formula == RequantFormula::kF32Sided) {
+    whole = cast<int32_t>(Halide::round(fma(x, m, by_sign(accumulator, load(addend_, channel)))));
   } else if (shifted || choice_.formula == RequantFormula::kF32Fma) {
     whole = cast<int32_t>(Halide::round(fma(x, m, load(addend_, channel))));
   } else {
@@ -172,10 +185,15 @@ Expr RequantKernel::apply(const Expr& accumulator, const Expr& channel) const {
       byte = low_byte(fma(cast<float>(accumulator), m, load(addend_, channel)), lo, hi, magic);
       break;
     case RequantFormula::kF32Shifted:
+    case RequantFormula::kF32Sided:
     case RequantFormula::kF32Mul: {
-      const Expr product = choice_.formula == RequantFormula::kF32Mul
-                               ? cast<float>(accumulator) * m
-                               : fma(Halide::reinterpret<float>(accumulator), m, load(addend_, channel));
+      Expr product;
+      if (choice_.formula == RequantFormula::kF32Mul)
+        product = cast<float>(accumulator) * m;
+      else if (choice_.formula == RequantFormula::kF32Sided)
+        product = fma(cast<float>(accumulator), m, by_sign(accumulator, load(addend_, channel)));
+      else
+        product = fma(Halide::reinterpret<float>(accumulator), m, load(addend_, channel));
       if (!zero_point_.present) {
         byte = low_byte(product, lo, hi, magic);
       } else {
@@ -186,6 +204,12 @@ Expr RequantKernel::apply(const Expr& accumulator, const Expr& channel) const {
             Halide::reinterpret<int32_t>(Halide::select(rounded < 4096.0f, rounded, 4096.0f) + magic) - 0x4B400000 + zp;
         byte = cast<uint8_t>(Halide::clamp(whole, choice_.lo, choice_.hi));
       }
+      break;
+    }
+    case RequantFormula::kF64Sided: {
+      const Expr t = fma(cast<double>(accumulator), m, by_sign(accumulator, load(addend_, channel)));
+      const Expr whole = cast<int32_t>(Halide::round(t)) + load(zero_point_, channel);
+      byte = cast<uint8_t>(Halide::clamp(whole, choice_.lo, choice_.hi));
       break;
     }
     case RequantFormula::kF64Magic:

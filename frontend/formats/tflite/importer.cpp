@@ -150,7 +150,9 @@ void TfliteImporter::read_inputs() {
       problems.merge(copy.at({path(), name, "shape"}));
       continue;
     }
-    scope_->values[index] = graph.add_input(name, {*type, shape});
+    const TensorId id = graph.add_input(name, {*type, shape});
+    scope_->values[index] = id;
+    describe(id, tensor);
   }
   for (const auto& [name, shape] : options_.shapes) {
     if (std::find(names.begin(), names.end(), name) == names.end())
@@ -201,6 +203,27 @@ void TfliteImporter::read_operator(const tflite::Operator& op, const std::string
   }
 }
 
+/// What the integers of an input or output stand for.
+void TfliteImporter::describe(TensorId id, const tflite::Tensor& tensor) {
+  const auto* q = tensor.quantization();
+  const TensorType type = graph[id].type;
+  if (q == nullptr || q->scale() == nullptr || q->scale()->size() != 1 || !(q->scale()->Get(0) > 0)) return;
+  if (graph[id].quantization || graph[id].is_constant() || !is_integer(type.type) || element_count(type.shape) == 0)
+    return;
+  const int64_t zero = q->zero_point() != nullptr && q->zero_point()->size() == 1 ? q->zero_point()->Get(0) : 0;
+  if (zero < info(type.type).min || zero > info(type.type).max) return;
+  const Shape one(type.shape.size(), 1);
+  Quantization described{add_constant(graph[id].name + ".scale",
+                                      HostTensor::of(ValueType::kF32, one, std::vector<float>{q->scale()->Get(0)})),
+                         kNone, type.shape};
+  if (zero != 0) {
+    HostTensor value(type.type, one);
+    value.set_int(0, zero);
+    described.zero_point = add_constant(graph[id].name + ".zero_point", std::move(value));
+  }
+  graph[id].quantization = described;
+}
+
 void TfliteImporter::read_outputs() {
   const auto* outputs = scope_->subgraph->outputs();
   std::set<std::string> taken;
@@ -212,6 +235,8 @@ void TfliteImporter::read_outputs() {
     while (!taken.insert(name).second)
       name += "_" + std::to_string(i);
     problems.merge(add_output(name, id));
+    if (problems.ok())
+      describe(graph.outputs.back(), *scope_->subgraph->tensors()->Get(static_cast<uint32_t>(outputs->Get(i))));
   }
   if (problems.ok() && graph.outputs.empty())
     note(Diagnostic::Kind::kUser, "", "outputs", "the model has no outputs", "convert it again");

@@ -52,6 +52,7 @@ class TfliteImporter : public ImportGraph {
   void read_inputs();
   void read_operators();
   void read_operator(const tflite::Operator& op, const std::string& place);
+  void describe(TensorId id, const tflite::Tensor& tensor);
   void read_outputs();
   void finish_states();
 

@@ -58,7 +58,8 @@ void read_space_to_batch_nd(TfliteNode& node) {
     attrs->hi[i + 1] = b.hi[i];
   }
   std::vector<TensorId> operands = {x};
-  if (is_quantized(node.in_type(0)) && node.quant_of(node.output()))
+  // TFLite Micro pads with the integer 0, whatever that stands for.
+  if (is_quantized(node.in_type(0)) && node.quant_of(node.output()) && node.numerics() != TfliteNumerics::kTflm)
     operands.push_back(node.scalar(node.in_type(0), static_cast<double>(node.out_zero())));
   x = node.add("pad", operands, attrs);
   const Shape s = node.shape(x);

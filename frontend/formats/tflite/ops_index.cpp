@@ -136,7 +136,7 @@ void read_embedding_lookup(TfliteNode& node) {
   if (std::any_of(q.zero_point.begin(), q.zero_point.end(), [](int64_t z) { return z != 0; }))
     node.unsupported("value", "has a zero point");
   TensorId scale = node.scalar(q.scale[0]);
-  if (q.scale.size() > 1) {
+  if (q.scale.size() > 1 && node.numerics() != TfliteNumerics::kTflm) {
     if (static_cast<int64_t>(q.scale.size()) != node.in_shape(1)[0])
       node.problem("value", "has another number of scales than rows");
     if (q.axis != 0) node.unsupported("value", "has scales along another axis than the rows'");

@@ -67,15 +67,16 @@ void xnnpack_sum(TfliteNode& node, bool subtract, const TfliteQuant& a, const Tf
   if (shift < 1 || shift > 31)
     node.unsupported("quantization", "the scales of the operands and the result are too far apart");
   const auto weight = [&](float scale) { return std::lrint(std::ldexp(scale, shift)); };
-  const int64_t wa = weight(first), wb = subtract ? -weight(second) : weight(second);
-  TfliteSteps other(node), steps(node);
-  other.add("cast", ValueType::kI32);
-  other.add("mul", ValueType::kI32, {tflite_integers(node, {wb})});
-  const TensorId right = tflite_apply(node, node.in(1), std::move(other));
-  steps.add("cast", ValueType::kI32);
-  steps.add("mul", ValueType::kI32, {tflite_integers(node, {wa})});
-  steps.add("add", ValueType::kI32, {right});
-  steps.add("sub", ValueType::kI32, {tflite_integers(node, {wa * a.zero_point[0] + wb * b.zero_point[0]})});
+  // The second product as a requantization without a rest: 2^9 times its weight (2^21 at most), and nine bits down.
+  constexpr int kSpare = 9;
+  const auto scalar = [&](int64_t value) { return tflite_integers(node, {value}); };
+  TfliteSteps steps(node);
+  steps.center(a.zero_point[0]);
+  steps.add("mul", ValueType::kI32, {scalar(weight(first))});
+  std::vector<TensorId> with = {node.in(1), scalar(weight(second) << kSpare), scalar(31 - kSpare)};
+  if (b.zero_point[0] != 0) with.push_back(tflite_zero_point(node, b.zero_point[0]));
+  PointwiseStep& join = steps.add(subtract ? "sub_requantized" : "add_requantized", ValueType::kI32, with);
+  join.mode = RequantizeMode::kFixedSingle;
   PointwiseStep& down = steps.add("shift_right", ValueType::kI32);
   down.shift_right = shift;
   down.rounding = Rounding::kHalfUp;

@@ -36,7 +36,8 @@ void read_quantize(TfliteNode& node) {
     const Parameters p = parameters(node, y, node.rank(x));
     PointwiseStep& step = steps.add("quantize", to, {p.scale, p.zero_point});
     step.zero_point_after = true;
-    const bool xnnpack = node.numerics() == TfliteNumerics::kLitertXnnpack && is_eight_bit(to);
+    // XNNPACK, and for int16 LiteRT's optimized kernel.
+    const bool xnnpack = node.numerics() == TfliteNumerics::kLitertXnnpack && is_quantized(to);
     step.reciprocal = xnnpack;
     step.rounding = xnnpack ? Rounding::kHalfEven : Rounding::kHalfAwayFromZero;
     return node.result(tflite_apply(node, node.cast(x, ValueType::kF32), std::move(steps)));
@@ -64,7 +65,10 @@ void read_dequantize(TfliteNode& node) {
   const TensorId x = node.in(0);
   const ValueType from = node.in_type(0);
   if (is_float(from)) return node.result(node.cast(x, ValueType::kF32));
-  const Parameters p = parameters(node, node.in_quant(0), node.rank(x));
+  TfliteQuant q = node.in_quant(0);
+  // TFLite Micro knows one scale of a tensor, its first.
+  if (node.numerics() == TfliteNumerics::kTflm) q = {{q.scale[0]}, {q.zero_point[0]}, 0};
+  const Parameters p = parameters(node, q, node.rank(x));
   TfliteSteps steps(node);
   steps.add("dequantize", ValueType::kF32, {p.scale, p.zero_point});
   node.result(tflite_apply(node, x, std::move(steps)));

@@ -91,6 +91,26 @@ Taps<int32_t> fixed_taps(const Size& s) {
   return out;
 }
 
+/// XNNPACK's xnn_indirection_init_resize_bilinear2d_hwc_q11: positions in float32, eleven bits of fraction.
+Taps<int32_t> xnnpack_taps(const Size& s) {
+  const int64_t less = s.align_corners && s.out != 1 ? 1 : 0;
+  const float scale = static_cast<float>(s.in - less) / static_cast<float>(s.out - less);
+  const auto last = static_cast<float>(s.in - 1);
+  const bool centers = s.half_pixel_centers && !s.align_corners;
+  const float offset = centers ? 0.5f * scale - 0.5f : 0.0f;
+  Taps<int32_t> out;
+  for (int64_t i = 0; i < s.out; i++) {
+    const float at = std::min(std::max(static_cast<float>(i) * scale + offset, 0.0f), last);
+    const auto lower = static_cast<int64_t>(at);
+    out.lower.push_back(lower);
+    out.upper.push_back(std::min(lower + 1, s.in - 1));
+    const auto rest = static_cast<int32_t>(std::lrint((at - static_cast<float>(lower)) * 2048.0f));
+    out.of_lower.push_back(2048 - rest);
+    out.of_upper.push_back(rest);
+  }
+  return out;
+}
+
 template <class Weight>
 TensorId weights(TfliteNode& node, ValueType type, const std::vector<Weight>& values, size_t d) {
   Shape shape(4, 1);
@@ -144,6 +164,15 @@ void read_bilinear(TfliteNode& node) {
   const auto to = sizes(node, o.align_corners(), o.half_pixel_centers());
   if (type == ValueType::kF32) {
     return node.result(separable<float>(node, x, type, {float_taps(to[0]), float_taps(to[1])}));
+  }
+  if (node.numerics() == TfliteNumerics::kLitertXnnpack && is_eight_bit(type)) {
+    const TensorId sum = separable<int32_t>(node, x, ValueType::kI32, {xnnpack_taps(to[0]), xnnpack_taps(to[1])});
+    TfliteSteps steps(node);
+    PointwiseStep& shift = steps.add("shift_right", ValueType::kI32);
+    shift.shift_right = 22;
+    shift.rounding = Rounding::kHalfUp;
+    steps.add("cast", type);
+    return node.result(tflite_apply(node, sum, std::move(steps)));
   }
   if (type == ValueType::kU8) return node.result(four_products(node, x, {float_taps(to[0]), float_taps(to[1])}));
   if (type != ValueType::kI8) node.unsupported("input", std::string("is ") + name(type));

@@ -1,6 +1,7 @@
 // Element-wise operators with one operand, and softmax.
 #include <algorithm>
 #include <cmath>
+#include <optional>
 
 #include "frontend/formats/tflite/quantized.h"
 #include "frontend/numerics/fixed/litert_tables.h"
@@ -76,6 +77,43 @@ TensorId integer_unary(TfliteNode& node, TensorId x) {
 }
 
 bool by_rescaling(const std::string& op) { return op.starts_with("RELU"); }
+
+/// TFLite Micro's RELU6 looks at the input's scale alone and copies what lies between.
+TensorId micro_relu6(TfliteNode& node, TensorId x) {
+  const TfliteQuant from = node.in_quant(0);
+  const ValueType type = node.output_type();
+  const int64_t six =
+      std::min(info(type).max, from.zero_point[0] + static_cast<int64_t>(std::round(6.0f / from.scale[0])));
+  TfliteSteps steps(node);
+  PointwiseStep& clamp = steps.add("clamp", type);
+  clamp.lo = static_cast<double>(from.zero_point[0]);
+  clamp.hi = static_cast<double>(six);
+  return tflite_apply(node, x, std::move(steps));
+}
+
+/// Its RSQRT of int16 is that of int8: a table of all numbers that have a root.
+TensorId micro_rsqrt_16(TfliteNode& node, TensorId x) {
+  const TensorId table = node.constant(micro_rsqrt_table(node.in_scale(0), node.out_quant().scale[0]), "table");
+  const TensorId wide = node.cast(x, ValueType::kI32);
+  return node.gather(table, node.binary("max", wide, node.scalar(ValueType::kI32, 0)), 0);
+}
+
+/// XNNPACK's LEAKY_RELU: factors in 256ths, one rounding, half up. Nothing where it does not take the scales.
+std::optional<HostTensor> xnnpack_leaky_relu(TfliteNode& node) {
+  const TfliteQuant from = node.in_quant(0), to = node.out_quant();
+  const float above = from.scale[0] / to.scale[0], below = above * node.options<tflite::LeakyReluOptions>().alpha();
+  if (above < 0x1p-8f || above > 128 || below < -127.99609375f || below > 128 || std::fabs(below) < 0x1p-8f)
+    return std::nullopt;
+  const int64_t factor_above = std::lrint(-256 * above), factor_below = std::lrint(-256 * below);
+  const ValueType type = node.output_type();
+  HostTensor out(type, {256});
+  for (int i = 0; i < 256; i++) {
+    const int64_t v = (from.zero_point[0] - (info(type).min + i)) * 128;
+    const int64_t y = ((v * (v <= 0 ? factor_above : factor_below) + (1 << 14)) >> 15) + to.zero_point[0];
+    out.set_int(i, std::clamp<int64_t>(y, info(type).min, info(type).max));
+  }
+  return out;
+}
 
 /// RELU and its kin: rescaled, then cut to the quantized bounds.
 TensorId rescaled_relu(TfliteNode& node, TensorId x) {
@@ -171,6 +209,9 @@ TensorId by_table(TfliteNode& node, TensorId x) {
   if (unary.op == "LEAKY_RELU") unary.alpha = node.options<tflite::LeakyReluOptions>().alpha();
   if (unary.op == "GELU") unary.approximate = node.options<tflite::GeluOptions>().approximate();
   auto table = litert_table(unary);
+  if (unary.op == "LEAKY_RELU" && node.numerics() == TfliteNumerics::kLitertXnnpack) {
+    if (auto own = xnnpack_leaky_relu(node)) table = std::move(*own);
+  }
   if (!table.ok()) node.fail(table.status());
   TfliteSteps steps(node);
   const bool wide = unary.type == ValueType::kI16;
@@ -186,6 +227,9 @@ TensorId quantized_unary(TfliteNode& node, TensorId x) {
   }
   if (node.output_type() != node.in_type(0))
     node.unsupported("output", std::string("is ") + name(node.output_type()) + ", the input " + name(node.in_type(0)));
+  const bool micro = node.numerics() == TfliteNumerics::kTflm;
+  if (op == "RELU6" && micro) return micro_relu6(node, x);
+  if (op == "RSQRT" && micro && node.in_type(0) == ValueType::kI16) return micro_rsqrt_16(node, x);
   if (by_rescaling(op)) return rescaled_relu(node, x);
   if (node.in_type(0) == ValueType::kI16) {
     if (op == "LOGISTIC" || op == "TANH") return sigmoid_16(node, x);

@@ -170,15 +170,24 @@ HostTensor Table::root() const {
   });
 }
 
-HostTensor Table::inverse_root() const {
-  const QuantizedMultiplier m = quantize_multiplier(1. / static_cast<double>(std::sqrt(u_.in_scale) * u_.out_scale));
-  constexpr int kFraction = 20;
-  return centered([&](int32_t x) {
-    if (x <= 0) return int64_t{hi_} - u_.out_zero_point;
+/// 1 / sqrt(x) for x > 0, before the zero point.
+struct InverseRootOf {
+  InverseRootOf(float in_scale, float out_scale)
+      : m_(quantize_multiplier(1. / static_cast<double>(std::sqrt(in_scale) * out_scale))) {}
+  int64_t operator()(int32_t x) const {
+    constexpr int kFraction = 20;
     const fixed::InverseRoot<A> root = fixed::inverse_root<A>(x);
     const int32_t fine = multiplied(1, {root.mantissa, root.shift + kFraction});
-    return int64_t{multiplied(fine, {m.mantissa, std::max(m.shift - kFraction, -31)})};
-  });
+    return int64_t{multiplied(fine, {m_.mantissa, std::max(m_.shift - kFraction, -31)})};
+  }
+
+ private:
+  QuantizedMultiplier m_;
+};
+
+HostTensor Table::inverse_root() const {
+  const InverseRootOf value(u_.in_scale, u_.out_scale);
+  return centered([&](int32_t x) { return x <= 0 ? int64_t{hi_} - u_.out_zero_point : value(x); });
 }
 
 Result<HostTensor> table_of(const LitertUnary& u, const Table& table) {
@@ -242,6 +251,15 @@ LitertSigmoid16 sigmoid_16(float in_scale, int largest_shift) {
 }
 
 }  // namespace
+
+HostTensor micro_rsqrt_table(float in_scale, float out_scale) {
+  const InverseRootOf value(in_scale, out_scale);
+  HostTensor out(ValueType::kI16, {INT16_MAX + 1});
+  out.set_int(0, INT16_MAX);
+  for (int32_t x = 1; x <= INT16_MAX; x++)
+    out.set_int(x, std::clamp<int64_t>(value(x), INT16_MIN, INT16_MAX));
+  return out;
+}
 
 Result<HostTensor> litert_table(const LitertUnary& unary) {
   const bool byte = unary.type == ValueType::kI8 || unary.type == ValueType::kU8;

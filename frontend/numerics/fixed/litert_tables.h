@@ -32,6 +32,9 @@ struct LitertUnary {
 /// second gives its largest number.
 Result<HostTensor> litert_table(const LitertUnary& unary);
 
+/// RSQRT of int16 as TFLite Micro computes it, by the formula of eight bits: int16[32768] for operands from 0 on.
+HostTensor micro_rsqrt_table(float in_scale, float out_scale);
+
 /// LOGISTIC and TANH of int16: the operand times `multiplier`, step shift_right (half_up) by `shift`, then step
 /// logistic_lookup or tanh_lookup with sigmoid_table().
 struct LitertSigmoid16 {
