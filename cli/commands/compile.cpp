@@ -9,6 +9,7 @@
 #include "api/layers.h"
 #include "api/limits.h"
 #include "api/output.h"
+#include "api/pipeline.h"
 #include "api/report.h"
 #include "api/support.h"
 #include "api/write_folder.h"
@@ -64,6 +65,8 @@ std::vector<std::string> shaping_options(const Arguments& arguments, const std::
   for (const char* option : {"package", "ram-limit", "pool"}) {
     if (arguments.has(option)) out.push_back(std::string("--") + option + " " + arguments.get(option));
   }
+  if (looks_like_tflite(arguments.operands()[0]))
+    out.push_back("--numerics " + (arguments.has("numerics") ? arguments.get("numerics") : std::string("litert-ref")));
   if (arguments.get("stream-rows") != "fit") out.push_back("--stream-rows " + arguments.get("stream-rows"));
   return out;
 }

@@ -52,7 +52,9 @@ void fit_bias(RequantConstants& c) {
   uint32_t inverse = factor;
   for (int i = 0; i < 5; ++i)
     inverse *= 2 - factor * inverse;
-  const int64_t wanted = std::llround(std::ldexp(std::clamp(c.b64, -0.5, 0.5), 24 - exponent - zeros));
+  // Only what two roundings add: a larger offset is off by no more than a float's unit, whatever the bias.
+  const double small = std::fabs(c.b64) < 0x1p-4 ? c.b64 : 0;
+  const int64_t wanted = std::llround(std::ldexp(small, 24 - exponent - zeros));
   const int64_t most = 64 >> (2 * std::abs(c.shift));
   int64_t nearest = 0;
   for (int64_t e = c.shift > 0 ? 0 : -most; e <= (c.shift < 0 ? 0 : most); ++e) {

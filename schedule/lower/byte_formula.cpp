@@ -18,6 +18,7 @@ struct Line {
   double zero_point = 0;  ///< the last integer that was added: part of `offset`
   bool product = false;
   double za = 0, zb = 0, factor = 1;
+  double away = 0;  ///< what two roundings add to the size before the last one
 
   void scale(double by) {
     if (product) factor *= by;
@@ -148,6 +149,8 @@ bool LineReader::add(const PointwiseStep& step) {
   if (!zero_point) return false;
   const int exponent = static_cast<int>(*second) - (step.mode == RequantizeMode::kFloat64 ? 0 : 31);
   line_.scale(std::ldexp(*a, exponent));
+  line_.away =
+      step.mode == RequantizeMode::kFixedDouble && *second < 0 ? std::ldexp(0.5, static_cast<int>(*second)) : 0;
   line_.add(*zero_point);
   return true;
 }
@@ -282,7 +285,7 @@ bool product_is_exact(const Values& values, const ByteFormula& f) {
     const auto columns = static_cast<size_t>(values.columns);
     const auto a = values.first_a + static_cast<int32_t>(i / columns) - f.first;
     const auto b = values.first_b + static_cast<int32_t>(i % columns) - f.second;
-    const float t = std::nearbyint(static_cast<float>(a * b) * f.factor);
+    const float t = std::nearbyint(std::fma(static_cast<float>(a * b), f.factor, a * b < 0 ? -f.bias : f.bias));
     if (std::clamp<int32_t>(static_cast<int32_t>(t) + f.zero_point, f.lo, f.hi) != values.y[i]) return false;
   }
   return true;
@@ -302,7 +305,11 @@ std::optional<ByteFormula> product(const Values& values, const Line& line) {
   for (int distance = 0; distance <= 2 * kNeighbours; distance++) {
     for (const float factor : {above, below}) {
       f.factor = factor;
-      if (product_is_exact(values, f)) return f;
+      for (const double bias : {line.away, 0.75 * line.away, 1.25 * line.away}) {
+        f.bias = static_cast<float>(bias);
+        if (product_is_exact(values, f)) return f;
+        if (bias == 0) break;
+      }
     }
     below = std::nextafter(below, 0.0f);
     above = std::nextafter(above, HUGE_VALF);
@@ -313,9 +320,10 @@ std::optional<ByteFormula> product(const Values& values, const Line& line) {
 }  // namespace
 
 std::string ByteFormula::key() const {
-  char text[160];
-  std::snprintf(text, sizeof text, "byte formula %d,%d,%d,%d,%d,%d,%d,%a,%d,%d", static_cast<int>(kind),
-                static_cast<int>(other), first, second, addend, zero_point, shift, static_cast<double>(factor), lo, hi);
+  char text[200];
+  std::snprintf(text, sizeof text, "byte formula %d,%d,%d,%d,%d,%d,%d,%a,%a,%d,%d", static_cast<int>(kind),
+                static_cast<int>(other), first, second, addend, zero_point, shift, static_cast<double>(factor),
+                static_cast<double>(bias), lo, hi);
   return text;
 }
 
@@ -338,7 +346,8 @@ std::optional<ByteFormula> choose_byte_formula(const LoweringContext& context, s
     return std::nullopt;
   }
   found->other = reader.other();
-  const char* kinds[] = {"int32 weights and one shift", "int32 weights and one shift, half away", "float32 product"};
+  const char* kinds[] = {"int32 weights and one shift", "int32 weights and one shift, half away",
+                         "float32 factor of the product"};
   note = std::string("steps: ") + kinds[static_cast<int>(found->kind)] + ", equal for " + all;
   return found;
 }

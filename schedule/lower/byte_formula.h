@@ -13,13 +13,14 @@ struct ByteFormula {
   enum class Kind {
     kLinear,    ///< (a * first + b * second + addend) >> shift, in int32
     kHalfAway,  ///< ((t + 2^(shift - 1) - (t < 0)) >> shift) + zero_point, t = a * first + b * second + addend
-    kProduct,   ///< rint(float((a - first) * (b - second)) * factor) + zero_point, half to even
+    kProduct,   ///< rint(fma(float(p), factor, p < 0 ? -bias : bias)) + zero_point, half to even, p = (a - first) *
+                ///< (b - second)
   };
   Kind kind = Kind::kLinear;
   int64_t other = -1;  ///< input of the node that is b; -1: there is none, and second is 0
   int32_t first = 0, second = 0, addend = 0, zero_point = 0;
   int shift = 0;
-  float factor = 0;
+  float factor = 0, bias = 0;
   int32_t lo = 0, hi = 0;  ///< every formula's result is clamped to this
 
   std::string key() const;  ///< all of it, for a kernel's key

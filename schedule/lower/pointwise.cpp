@@ -20,7 +20,12 @@ Expr apply_formula(const ByteFormula& f, ValueType out, const Expr& a, const Exp
   Expr y;
   if (f.kind == ByteFormula::Kind::kProduct) {
     const Expr t = (cast<int32_t>(a) - f.first) * (cast<int32_t>(b) - f.second);
-    y = cast<int32_t>(Halide::round(cast<float>(t) * Halide::Internal::FloatImm::make(Halide::Float(32), f.factor)));
+    const auto f32 = [](float x) {
+      return Halide::Internal::FloatImm::make(Halide::Float(32), static_cast<double>(x));
+    };
+    const Expr bias = select(t < 0, f32(-f.bias), f32(f.bias));
+    y = cast<int32_t>(Halide::round(Halide::Internal::Call::make(
+        Halide::Float(32), "llvm.fma.f32", {cast<float>(t), f32(f.factor), bias}, Halide::Internal::Call::PureExtern)));
     y = y + f.zero_point;
   } else {
     Expr t = cast<int32_t>(a) * f.first;

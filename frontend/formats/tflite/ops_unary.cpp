@@ -267,6 +267,46 @@ void read_sign(TfliteNode& node) {
   node.result(node.select(node.compare("greater", x, zero), node.scalar(type, 1), below));
 }
 
+/// LiteRT's optimized kernel for bytes: exponentials from a float table, summed in order; uint8 with half added and
+/// cut.
+TensorId optimized_softmax_8(TfliteNode& node, TensorId x, float beta) {
+  const TfliteQuant y = node.out_quant();
+  const ValueType type = node.output_type();
+  HostTensor table(ValueType::kF32, {256});
+  const float scale = -node.in_scale(0) * beta;
+  for (int below = 0; below < 256; below++) {
+    const float argument = scale * static_cast<float>(below);
+    table.as<float>()[static_cast<size_t>(255 - below)] = static_cast<float>(std::exp(static_cast<double>(argument)));
+  }
+  const TensorId wide = node.cast(x, ValueType::kI32);
+  auto most = std::make_shared<ReduceAttrs>();
+  most->kind = ReduceKind::kMax;
+  most->axes = {node.rank(x) - 1};
+  most->keep_dims = true;
+  TfliteSteps exps(node);
+  exps.add("sub", ValueType::kI32, {node.add("reduce", {wide}, most)});
+  exps.add("add", ValueType::kI32, {tflite_integers(node, {255})});
+  exps.add("cast", ValueType::kU8);
+  exps.add("lookup", ValueType::kF32, {node.constant(std::move(table), "exps")});
+  const TensorId e = tflite_apply(node, wide, std::move(exps));
+  auto sum = std::make_shared<ReduceAttrs>();
+  sum->axes = most->axes;
+  sum->keep_dims = true;
+  TfliteSteps inverse(node), steps(node);
+  inverse.add("mul", ValueType::kF32, {node.scalar(y.scale[0])});
+  inverse.add("reciprocal", ValueType::kF32);
+  steps.add("mul", ValueType::kF32, {tflite_apply(node, node.add("reduce", {e}, sum), std::move(inverse))});
+  if (type == ValueType::kU8) {
+    steps.add("add", ValueType::kF32, {node.scalar(0.5f)});
+    steps.add("cast", type).rounding = Rounding::kToZero;
+  } else {
+    steps.add("cast", ValueType::kI32).rounding = Rounding::kHalfAwayFromZero;
+    steps.add("add", ValueType::kI32, {tflite_integers(node, {y.zero_point[0]})});
+    steps.add("cast", type);
+  }
+  return tflite_apply(node, e, std::move(steps));
+}
+
 void read_softmax(TfliteNode& node) {
   const TensorId x = node.in(0);
   const ValueType type = node.in_type(0);
@@ -287,6 +327,7 @@ void read_softmax(TfliteNode& node) {
     return node.result(
         node.add("softmax_fixed", {x, exps, node.constant(std::move(tables.reciprocals), "reciprocals")}, attrs));
   }
+  if (node.numerics() == TfliteNumerics::kLitertXnnpack) return node.result(optimized_softmax_8(node, x, beta));
   LitertSoftmax8 tables = litert_softmax_8(node.in_scale(0), beta);
   node.result(node.add("softmax_fixed", {x, node.constant(std::move(tables.exps), "exps")}, attrs));
 }
