@@ -171,8 +171,10 @@ Result<NodeLowering> lower_general(const LoweringContext& c) {
   int64_t lanes = vectors ? c.target.lanes(k.attrs.accumulator == ValueType::kI64 ? 64 : 32) : 1;
   while (lanes > k.n())
     lanes /= 2;
-  const int64_t width = vectors ? std::min<int64_t>(2, k.n() / lanes) * lanes : std::min<int64_t>(16, k.n());
   const int64_t tile = std::min<int64_t>(4, columns);
+  // Scalars: as many sums as stay in registers, columns first, which share a weight.
+  const int64_t width = vectors ? std::min<int64_t>(2, k.n() / lanes) * lanes
+                                : std::clamp<int64_t>(c.target.max_accumulators / tile, 1, k.n());
   const auto tail = [](bool exact) { return exact ? TailStrategy::RoundUp : TailStrategy::ShiftInwards; };
   out.split(n, np, nj, i32(width), tail(k.n() % width == 0));
   out.split(x, xo, xi, i32(tile), tail(columns % tile == 0));
