@@ -20,6 +20,9 @@
 namespace qlathe {
 namespace {
 
+/// The shape of an array that holds several of them, for messages.
+std::string of_batches(const Shape& shape) { return shape.empty() ? "[batches]" : "[batches]x" + to_string(shape); }
+
 /// The first bytes of a file, to tell its format.
 Result<std::string> read_beginning(const std::string& path) {
   const std::string remedy = std::string("give ") + kModelFormats;
@@ -191,7 +194,7 @@ Result<CalibrationBatches> read_batches(const Graph& graph, const std::string& p
         problems.merge(Status::user({path, input.name, ""},
                                     std::string("is ") + name(all.type()) + "[" + to_string(all.shape()) +
                                         "], the model takes " + name(input.type.type) + "[" + to_string(wanted) + "]",
-                                    "give one array of shape [batches]x" + to_string(wanted)));
+                                    "give one array of shape " + of_batches(wanted)));
         continue;
       }
       count = batched ? static_cast<size_t>(all.shape()[0]) : 1;
@@ -216,7 +219,7 @@ Result<CalibrationBatches> read_batches(const Graph& graph, const std::string& p
     }
     if (count == 0 && problems.ok()) {
       problems.merge(Status::user({path, input.name, ""}, "has no batches for this input",
-                                  "add an array '" + input.name + "' of shape [batches]x" + to_string(input.shape()) +
+                                  "add an array '" + input.name + "' of shape " + of_batches(input.shape()) +
                                       ", or arrays '" + input.name + "_0', '" + input.name + "_1', ..."));
     }
     if (i > 0 && problems.ok() && count != batches.size()) {
