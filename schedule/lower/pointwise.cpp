@@ -5,6 +5,7 @@
 #include <set>
 
 #include "schedule/lower/byte_formula.h"
+#include "schedule/lower/byte_table.h"
 #include "schedule/lower/iteration.h"
 #include "schedule/lower/operands.h"
 #include "schedule/lower/rows.h"
@@ -56,10 +57,20 @@ Result<NodeLowering> lower_pointwise(const LoweringContext& context) {
   Halide::ImageParam x = bindings.tensor(context.node.inputs[0], "x", x_extents);
   std::string note;
   const std::optional<ByteFormula> formula = choose_byte_formula(context, note);
-  // With a formula the constants are in it.
+  NodeLowering lowering;
+  Halide::ImageParam table;
+  if (!formula) {
+    if (auto values = choose_byte_table(context, note)) {
+      table = bindings.constant(*values, 0, "table");
+      lowering.constants.push_back(std::move(*values));
+    }
+  }
+  // With a formula or a table the constants are in it.
   std::vector<PointwiseStep> read = attrs.steps;
-  if (formula) {
+  if (formula || table.defined()) {
     read.clear();
+  }
+  if (formula) {
     if (formula->other >= 0) read = {PointwiseStep{.op = "add", .operands = {formula->other}}};
   }
   const StepBindings steps(context, bindings, read, extents,
@@ -75,6 +86,9 @@ Result<NodeLowering> lower_pointwise(const LoweringContext& context) {
   if (formula) {
     stored =
         apply_formula(*formula, out.type.type, x(x_index), formula->other < 0 ? Expr() : at.at(formula->other).expr);
+  } else if (table.defined()) {
+    const int least = context.in(0).type.type == ValueType::kI8 ? -128 : 0;
+    stored = table(cast<int32_t>(x(x_index)) - least);
   } else {
     QL_ASSIGN(const FlightValue value, apply_steps(load_value(context.in(0).type.type, x(x_index)), attrs.steps, at));
     stored = store_value(value);
@@ -116,12 +130,13 @@ Result<NodeLowering> lower_pointwise(const LoweringContext& context) {
   }
   call.key = "pointwise|" + context.target.name + "|" + name(context.in(0).type.type) + "[" + to_string(x_extents) +
              "]->" + name(out.type.type) + "[" + to_string(out.shape()) + "]" + steps.key() + "|" +
-             (formula ? formula->key() : steps_key(attrs.steps));
+             (formula           ? formula->key()
+              : table.defined() ? "table"
+                                : steps_key(attrs.steps));
   if (!note.empty()) call.notes.push_back(note);
   call.description =
       "pointwise " + to_string(out.shape()) + " " + name(context.in(0).type.type) + " -> " + name(out.type.type);
   call.pipeline = std::move(pipeline);
-  NodeLowering lowering;
   lowering.calls.push_back(std::move(call));
   return lowering;
 }
