@@ -2,6 +2,7 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <cctype>
 #include <cmath>
 #include <cstring>
@@ -113,6 +114,18 @@ std::string array_initializer(ValueType type, const std::vector<uint8_t>& bytes)
     line += text;
   }
   return out + line + "\n}";
+}
+
+std::string word_initializer(const std::vector<uint8_t>& bytes) {
+  constexpr size_t kWordsInLine = 5;
+  std::string out = "{";
+  for (size_t at = 0; at < bytes.size(); at += 8) {
+    uint64_t word = 0;
+    for (size_t k = std::min<size_t>(8, bytes.size() - at); k-- > 0;)
+      word = word << 8 | bytes[at + k];
+    out += fmt::format("{}{:#018x}u,", at / 8 % kWordsInLine == 0 ? "\n    " : " ", word);
+  }
+  return out + "\n}";
 }
 
 std::string comment_text(const std::string& text) {

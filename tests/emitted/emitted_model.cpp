@@ -78,6 +78,7 @@ void EmittedModel::emit(const std::string& name, const std::string& rules, const
     forms.push_back({*program, *kernels});
   }
   EmitOptions options;
+  options.weights = weights_;
   Random random(9);
   for (const float range : {2.0f, 1e6f}) {
     const std::vector<HostTensor> x = {random_tensor(random, ValueType::kF32, input_, range)};

@@ -42,6 +42,8 @@ class EmittedModel : public ::testing::Test {
 
   const std::filesystem::path& folder() const { return folder_; }
 
+  WeightPlacement weights_ = WeightPlacement::kInline;
+
  private:
   std::filesystem::path folder_;
   Shape input_;
