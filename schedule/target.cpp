@@ -58,9 +58,12 @@ std::vector<const Target*> TargetRegistry::all() {
 bool host_can_run(const Target& target) {
   static const std::set<std::string> flags = read_cpu_flags();
 #if defined(__x86_64__)
-  if (target.name.starts_with("arm") || target.name.starts_with("cortex")) return false;
+  if (target.name.starts_with("arm") || target.name.starts_with("cortex") || target.name.starts_with("riscv"))
+    return false;
 #elif defined(__aarch64__)
-  if (target.name.starts_with("x86") || target.name.starts_with("cortex") || has_device(target)) return false;
+  if (target.name.starts_with("x86") || target.name.starts_with("cortex") || target.name.starts_with("riscv") ||
+      has_device(target))
+    return false;
 #endif
   return std::all_of(target.cpu_flags.begin(), target.cpu_flags.end(),
                      [](const std::string& flag) { return flags.count(flag) > 0; });

@@ -1,5 +1,6 @@
 #include <cstdio>
 
+#include "api/devices.h"
 #include "cli/commands/commands.h"
 #include "cli/commands/common.h"
 #include "cli/terminal/terminal.h"
@@ -39,7 +40,9 @@ int run(const Arguments& arguments) {
     for (const Target* t : targets) {
       json.object().member("name", t->name).member("summary", t->summary).member("dot", t->dot.name);
       json.member("vector_bits", t->vector_bits).member("cpp", t->cpp).member("object", t->object);
-      json.member("runs_here", host_can_run(*t)).member("host", t == &host_target());
+      json.member("runs_here", host_can_run(*t) && !has_device(*t))
+          .member("needs_driver", has_device(*t))
+          .member("host", t == &host_target());
       json.member("gcc_flags", joined(t->gcc_flags)).member("clang_flags", joined(t->clang_flags));
       json.member("cross_triple", t->cross_triple).member("emulator", t->emulator).end();
     }
@@ -48,7 +51,7 @@ int run(const Arguments& arguments) {
   }
   Table table({"target", "dot", ">bits", "output", "here", "for"});
   for (const Target* t : targets) {
-    const char* here = t == &host_target() ? "host" : host_can_run(*t) ? "runs" : "";
+    const char* here = t == &host_target() ? "host" : has_device(*t) ? "driver" : host_can_run(*t) ? "runs" : "";
     table.row(
         {t->name, t->dot.name, t->vector_bits ? std::to_string(t->vector_bits) : "", outputs(*t), here, t->summary});
   }
@@ -66,7 +69,9 @@ Command targets_command() {
   command.details =
       "Lists the targets: the instruction that integer products are made of, the width of vectors, and what each can "
       "be\n"
-      "compiled to. 'host' marks the one that --target host stands for here.";
+      "compiled to. 'host' marks the one that --target host stands for here, 'driver' those that run on a device "
+      "whose\n"
+      "driver is installed.";
   command.options = {json_option(),
                      {"gcc-flags", "", "print only what g++ needs to compile the emitted C++", 0, "", {}},
                      {"clang-flags", "", "the same for clang++", 0, "", {}}};
