@@ -216,6 +216,7 @@ Result<ModelOutput> make_output(const Graph& graph, const OutputOptions& options
     QL_ASSIGN(const Target* const target, TargetRegistry::get(name));
     targets.push_back(target);
   }
+  if (targets.empty()) return TargetRegistry::get(options.target).status();
   QL_RETURN_IF_ERROR(check_options(options, targets));
   QL_ASSIGN(Graph canonical, canonical_graph(graph, options.observer));
   if (!options.name.empty()) canonical.name = options.name;

@@ -7,7 +7,7 @@
 
 #include "frontend/numerics/convert.h"
 #include "frontend/ops/pointwise.h"
-#include "frontend/ops/pointwise_steps.h"
+#include "schedule/lower/byte_values.h"
 
 namespace qlathe {
 namespace {
@@ -163,35 +163,14 @@ struct Values {
   int32_t lo = 0, hi = 0;  ///< the least and the largest
 };
 
-int32_t least_of(ValueType type) { return type == ValueType::kI8 ? -128 : 0; }
-
-HostTensor all_bytes(ValueType type, Shape shape) {
-  HostTensor out(type, std::move(shape));
-  for (int i = 0; i < 256; i++)
-    out.set_int(i, least_of(type) + i);
-  return out;
-}
-
 Values all_values(const LoweringContext& context, const std::vector<PointwiseStep>& steps, int64_t other) {
   Values out;
-  std::vector<HostTensor> constants(context.node.inputs.size());
-  std::vector<const HostTensor*> inputs(context.node.inputs.size());
-  for (size_t i = 0; i < inputs.size(); i++) {
-    if (!context.has(i)) continue;
-    const Tensor& tensor = context.in(i);
-    if (i == 0 || static_cast<int64_t>(i) == other)
-      constants[i] = all_bytes(tensor.type.type, i == 0 ? Shape{256, 1} : Shape{1, 256});
-    else if (tensor.is_constant() && element_count(tensor.shape()) == 1)
-      constants[i] = tensor.data->reshaped({});
-    inputs[i] = &constants[i];
-  }
-  out.first_a = least_of(context.in(0).type.type);
+  out.first_a = least_byte(context.in(0).type.type);
   if (other >= 0) {
     out.columns = 256;
-    out.first_b = least_of(context.in(static_cast<size_t>(other)).type.type);
+    out.first_b = least_byte(context.in(static_cast<size_t>(other)).type.type);
   }
-  HostTensor result(context.out().type.type, {256, out.columns});
-  run_steps(steps, inputs, constants[0], result);
+  const HostTensor result = values_of_bytes(context, steps, other);
   out.y.resize(static_cast<size_t>(result.size()));
   for (size_t i = 0; i < out.y.size(); i++)
     out.y[i] = static_cast<int32_t>(result.int_at(static_cast<int64_t>(i)));

@@ -4,7 +4,7 @@
 #include <set>
 
 #include "frontend/ops/pointwise.h"
-#include "frontend/ops/pointwise_steps.h"
+#include "schedule/lower/byte_values.h"
 
 namespace qlathe {
 namespace {
@@ -54,24 +54,7 @@ std::optional<PackedConstant> choose_byte_table(const LoweringContext& context, 
   for (const PointwiseStep& step : steps)
     cost += context.target.vectorize ? cost_of(step).vectorized : cost_of(step).scalar;
   if (cost < 1.5 || element_count(out.shape()) < 256) return std::nullopt;
-  const ValueType type = context.in(0).type.type;
-  HostTensor bytes(type, {256});
-  for (int i = 0; i < 256; i++)
-    bytes.set_int(i, i - (type == ValueType::kI8 ? 128 : 0));
-  std::vector<HostTensor> single(context.node.inputs.size());
-  std::vector<const HostTensor*> inputs(context.node.inputs.size());
-  for (size_t i = 0; i < inputs.size(); i++) {
-    if (!context.has(i)) continue;
-    if (context.node.inputs[i] == context.node.inputs[0]) {
-      inputs[i] = &bytes;
-    } else if (context.in(i).is_constant()) {
-      const HostTensor& data = *context.in(i).data;
-      single[i] = data.size() == 1 ? data.reshaped({}) : data;
-      inputs[i] = &single[i];
-    }
-  }
-  HostTensor results(out.type.type, {256});
-  run_steps(steps, inputs, bytes, results);
+  const HostTensor results = values_of_bytes(context, steps, -1);
   note = "steps: a table of all 256 values";
   PackedConstant table{out.name + ".table", out.type.type, {256}, {}, "row-major"};
   table.bytes.assign(results.bytes(), results.bytes() + results.byte_size());

@@ -142,6 +142,10 @@ HostTensor BoundNode::result() const {
 
 Result<std::vector<HostTensor>> run_as_object(const std::vector<NodeCase>& cases, const Target& target) {
   QL_ASSIGN(const std::vector<LoadedNode> loaded, load_nodes(cases, target));
+  return results_in_parts(cases, loaded);
+}
+
+std::vector<HostTensor> results_in_parts(const std::vector<NodeCase>& cases, const std::vector<LoadedNode>& loaded) {
   std::vector<HostTensor> out;
   for (size_t i = 0; i < cases.size(); i++) {
     const BoundNode bound(cases[i], loaded[i]);

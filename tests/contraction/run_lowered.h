@@ -99,4 +99,7 @@ class BoundNode {
   uint8_t* result_memory_ = nullptr;
 };
 
+/// Each loaded case run in two parts of its rows.
+std::vector<HostTensor> results_in_parts(const std::vector<NodeCase>& cases, const std::vector<LoadedNode>& loaded);
+
 }  // namespace qlathe::testing

@@ -5,13 +5,7 @@ namespace {
 
 Result<std::vector<HostTensor>> run_printed(const std::vector<NodeCase>& cases, const Target& target) {
   QL_ASSIGN(const std::vector<LoadedNode> loaded, load_printed(cases, target));
-  std::vector<HostTensor> out;
-  for (size_t i = 0; i < cases.size(); i++) {
-    const BoundNode bound(cases[i], loaded[i]);
-    bound.run_in_parts();
-    out.push_back(bound.result());
-  }
-  return out;
+  return results_in_parts(cases, loaded);
 }
 
 }  // namespace
