@@ -29,7 +29,23 @@ PointwiseStep guard() {
 
 }  // namespace
 
-DynamicallyQuantized tflite_dynamic_quantize(TfliteNode& node, TensorId x, const DynamicRange& range) {
+namespace {
+
+/// A parameter of shape [batch.., rows, 1] as `sums_indices` finds it.
+TensorId at_summed_indices(TfliteNode& node, TensorId parameter) {
+  const Shape s = node.shape(parameter);
+  const int64_t rows = s[s.size() - 2], count = element_count(s);
+  std::vector<int64_t> index;
+  for (int64_t i = 0; i < count; i++) {
+    int64_t sum = 0, rest = i / rows;
+    for (size_t d = s.size() - 2; d-- > 0; rest /= s[d])
+      sum += rest % s[d];
+    index.push_back(sum * rows + i % rows);
+  }
+  return node.reshape(node.gather(node.reshape(parameter, {count}), node.integer_vector(index), 0), s);
+}
+
+DynamicallyQuantized quantize_rows(TfliteNode& node, TensorId x, const DynamicRange& range) {
   DynamicallyQuantized out;
   PointwiseStep cast = import_step("cast", ValueType::kI8);
   cast.rounding = Rounding::kHalfAwayFromZero;
@@ -67,6 +83,16 @@ DynamicallyQuantized tflite_dynamic_quantize(TfliteNode& node, TensorId x, const
   out.values =
       node.pointwise(x, {import_step("mul", ValueType::kF32, {1}), import_step("add", ValueType::kF32, {2}), cast},
                      {factor, node.cast(out.zero_point, ValueType::kF32)});
+  return out;
+}
+
+}  // namespace
+
+DynamicallyQuantized tflite_dynamic_quantize(TfliteNode& node, TensorId x, const DynamicRange& range) {
+  DynamicallyQuantized out = quantize_rows(node, x, range);
+  if (!range.sums_indices) return out;
+  out.scale = at_summed_indices(node, out.scale);
+  if (out.zero_point.valid()) out.zero_point = at_summed_indices(node, out.zero_point);
   return out;
 }
 

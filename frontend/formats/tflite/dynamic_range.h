@@ -10,6 +10,9 @@ struct DynamicRange {
   Form form = Form::kSymmetric;
   /// So many leading axes have a scale each for every index; the rest shares one.
   int64_t rows = 1;
+  /// LiteRT's reference BATCH_MATMUL with several batch axes finds the row's scale at the sum of the batch indices
+  /// times the number of rows.
+  bool sums_indices = false;
 };
 
 struct DynamicallyQuantized {

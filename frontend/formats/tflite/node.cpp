@@ -79,6 +79,15 @@ TensorId TfliteNode::in(size_t i) {
   return id;
 }
 
+TensorId TfliteNode::tensor_at(int32_t index, const std::string& field) {
+  const auto* tensors = importer_.subgraph().tensors();
+  if (index < 0 || tensors == nullptr || static_cast<uint32_t>(index) >= tensors->size())
+    problem(field, "names tensor " + std::to_string(index) + ", which is none of the subgraph's");
+  const TensorId id = importer_.tensor(index);
+  if (!id.valid()) throw ImportProblem{};
+  return id;
+}
+
 std::vector<int64_t> TfliteNode::constant_integers(size_t i, const char* meaning) {
   const HostTensor* values = data(in(i));
   if (values == nullptr) {
@@ -146,7 +155,8 @@ TfliteQuant required(TfliteNode& node, const tflite::Tensor& tensor) {
   auto quant = node.quant_of(tensor);
   const auto* stated = tensor.quantization();
   if (!quant && stated != nullptr && stated->details_type() != tflite::QuantizationDetails::NONE)
-    node.unsupported("quantization of " + tflite_name(tensor), "is not affine (scales by blocks, or custom)");
+    node.unsupported("quantization of " + tflite_name(tensor),
+                     "has scales by blocks, or custom ones, which this operator does not take");
   if (!quant) {
     node.problem("quantization of " + tflite_name(tensor), "is missing: the tensor has no scale",
                  "convert the model again with full quantization");

@@ -52,6 +52,9 @@ class TfliteNode : public ImportNode {
   ValueType output_type(size_t i = 0);
   Shape output_shape(size_t i = 0);
 
+  /// Any tensor of the subgraph, which `field` names by its number.
+  TensorId tensor_at(int32_t index, const std::string& field);
+
   /// A required operand; a problem where it is missing.
   TensorId in(size_t i);
   ValueType in_type(size_t i) { return type(in(i)).type; }

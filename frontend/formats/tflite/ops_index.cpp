@@ -4,6 +4,7 @@
 #include <map>
 
 #include "frontend/formats/import/index_ops.h"
+#include "frontend/formats/tflite/blockwise.h"
 #include "frontend/formats/tflite/quantized.h"
 #include "frontend/ops/indexing.h"
 #include "frontend/ops/movement.h"
@@ -132,6 +133,15 @@ void read_embedding_lookup(TfliteNode& node) {
   const TensorId rows = node.gather(table, index, 0);
   if (is_float(node.in_type(1)) || node.output_type() == node.in_type(1)) return node.result(rows);
   if (node.output_type() != ValueType::kF32) node.unsupported("output", "is neither the table's type nor float32");
+  if (const auto blocks = tflite_blocks(node, 1)) {
+    Shape apart = node.shape(index), whole = node.shape(rows);
+    apart.insert(apart.end(), {blocks->blocks, blocks->block});
+    TensorId scale = node.gather(blocks->scales, index, 0);
+    Shape one = node.shape(scale);
+    one.push_back(1);
+    const TensorId values = node.reshape(node.cast(rows, ValueType::kF32), apart);
+    return node.result(node.reshape(node.binary("mul", values, node.reshape(scale, one)), whole));
+  }
   const TfliteQuant q = node.in_quant(1);
   if (std::any_of(q.zero_point.begin(), q.zero_point.end(), [](int64_t z) { return z != 0; }))
     node.unsupported("value", "has a zero point");

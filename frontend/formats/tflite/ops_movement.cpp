@@ -311,25 +311,41 @@ void read_gather(TfliteNode& node) {
   if (batch < 0) batch += node.rank(indices);
   if (batch == 0) return node.result(node.gather(x, indices, axis));
   if (batch < 0 || batch > axis || batch > node.rank(indices)) node.problem("batch_dims", "is out of range");
+  // Axes of the data between the batch and the axis go behind it meanwhile.
+  const int64_t between = axis - batch, inner = node.rank(x) - axis - 1, places = node.rank(indices) - batch;
+  std::vector<int64_t> first, back;
+  const auto count_up = [](std::vector<int64_t>& list, int64_t from, int64_t n) {
+    for (int64_t i = 0; i < n; i++)
+      list.push_back(from + i);
+  };
+  count_up(first, 0, batch);
+  count_up(first, axis, 1);
+  count_up(first, batch, between);
+  count_up(first, axis + 1, inner);
+  const TensorId moved = between == 0 ? x : node.transpose(x, first);
   // The batch axes of data and indices run together: one axis of rows chosen by batch * extent + index.
-  const Shape s = node.shape(x), q = node.shape(indices);
-  if (axis != batch) node.unsupported("batch_dims", "needs axis = batch_dims");
+  const Shape s = node.shape(moved), q = node.shape(indices);
   int64_t rows = 1;
   for (int64_t d = 0; d < batch; d++) {
     if (s[static_cast<size_t>(d)] != q[static_cast<size_t>(d)]) node.problem("batch_dims", "the batches differ");
     rows *= s[static_cast<size_t>(d)];
   }
-  const int64_t extent = s[static_cast<size_t>(axis)], each = element_count(q) / std::max<int64_t>(rows, 1);
+  const int64_t extent = s[static_cast<size_t>(batch)], each = element_count(q) / std::max<int64_t>(rows, 1);
   HostTensor base(ValueType::kI64, {rows, 1});
   for (int64_t r = 0; r < rows; r++)
     base.set_int(r, r * extent);
   const TensorId flat = node.binary("add", node.reshape(node.cast(indices, ValueType::kI64), {rows, each}),
                                     node.constant(std::move(base), "base"));
   Shape merged = {rows * extent};
-  merged.insert(merged.end(), s.begin() + axis + 1, s.end());
+  merged.insert(merged.end(), s.begin() + batch + 1, s.end());
   Shape out(q);
-  out.insert(out.end(), s.begin() + axis + 1, s.end());
-  node.result(node.reshape(node.gather(node.reshape(x, merged), flat, 0), out));
+  out.insert(out.end(), s.begin() + batch + 1, s.end());
+  const TensorId chosen = node.reshape(node.gather(node.reshape(moved, merged), flat, 0), out);
+  count_up(back, 0, batch);
+  count_up(back, batch + places, between);
+  count_up(back, batch, places);
+  count_up(back, batch + places + between, inner);
+  node.result(between == 0 ? chosen : node.transpose(chosen, back));
 }
 
 void read_gather_nd(TfliteNode& node) { node.result(import_gather_nd(node, node.in(0), node.in(1), 0)); }

@@ -3,6 +3,7 @@
 #include <cmath>
 
 #include "frontend/formats/import/integer_division.h"
+#include "frontend/formats/tflite/integer_arithmetic.h"
 #include "frontend/formats/tflite/quantized.h"
 
 namespace qlathe {
@@ -178,18 +179,17 @@ void read_mul(TfliteNode& node) {
   node.result(tflite_apply(node, node.in(0), std::move(steps)));
 }
 
-/// Small integers as int32. There is no division of int64.
+/// Small integers as int32.
 TensorId divisible(TfliteNode& node, size_t i) {
   const ValueType type = node.in_type(i);
-  if (type == ValueType::kI64) node.unsupported("input", "division of int64 is not supported", "use int32");
-  return is_integer(type) ? node.cast(node.in(i), ValueType::kI32) : node.in(i);
+  return is_integer(type) && info(type).bits < 32 ? node.cast(node.in(i), ValueType::kI32) : node.in(i);
 }
 
 void read_div(TfliteNode& node) {
   const auto function = node.options<tflite::DivOptions>().fused_activation_function();
-  if (computes_quantized(node)) node.unsupported("input", "division of quantized tensors is not supported");
-  if (is_float(node.in_type(0))) return node.result(plain_binary(node, "div", function));
   check_same_types(node);
+  if (computes_quantized(node)) return node.result(tflite_quantized_division(node, function));
+  if (is_float(node.in_type(0))) return node.result(plain_binary(node, "div", function));
   const TensorId a = divisible(node, 0);
   node.result(node.cast(activated(node, import_divide(node, a, divisible(node, 1)), function), node.in_type(0)));
 }
@@ -236,8 +236,10 @@ void read_extreme(TfliteNode& node) {
 
 void read_pow(TfliteNode& node) {
   check_same_types(node);
-  if (node.in_type(0) != ValueType::kF32)
-    node.unsupported("input", std::string("is ") + name(node.in_type(0)) + ", expected float32");
+  const ValueType type = node.in_type(0);
+  if (type == ValueType::kI32) return node.result(tflite_integer_power(node));
+  if (type != ValueType::kF32)
+    node.unsupported("input", std::string("is ") + name(type) + "; float32 and int32 are supported");
   node.result(node.binary("pow", node.in(0), node.in(1)));
 }
 
@@ -328,7 +330,8 @@ void read_prelu(TfliteNode& node) {
     return node.result(node.select(node.compare("greater_equal", x, zero), x,
                                    node.binary("mul", x, node.cast(alpha, ValueType::kF32))));
   }
-  check_same_types(node);
+  // The slopes of int16 are int8.
+  if (node.in_type(0) != ValueType::kI16 || node.in_type(1) != ValueType::kI8) check_same_types(node);
   const TfliteQuant a = node.in_quant(0), w = node.in_quant(1), y = node.out_quant();
   const ValueType type = node.output_type();
   const double lo = static_cast<double>(info(type).min), hi = static_cast<double>(info(type).max);

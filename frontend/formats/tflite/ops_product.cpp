@@ -1,10 +1,13 @@
 // Products: CONV_2D, DEPTHWISE_CONV_2D, CONV_3D, TRANSPOSE_CONV, FULLY_CONNECTED, BATCH_MATMUL.
 #include <algorithm>
 #include <cmath>
+#include <numeric>
 
+#include "frontend/formats/tflite/blockwise.h"
 #include "frontend/formats/tflite/dynamic_range.h"
 #include "frontend/formats/tflite/quantized.h"
 #include "frontend/formats/tflite/windows.h"
+#include "frontend/numerics/multiplier_of.h"
 
 namespace qlathe {
 namespace {
@@ -44,14 +47,18 @@ bool all_zero(const std::vector<int64_t>& values) {
   return std::all_of(values.begin(), values.end(), [](int64_t z) { return z == 0; });
 }
 
-/// Float sum, bias, activation.
-void float_steps(TfliteNode& node, Product& p, const Slots& at, Activation function, ValueType result) {
-  TfliteSteps steps(node, kContractionExtra);
+/// What a float sum goes through at last: bias, activation.
+void finish_float(TfliteNode& node, Product& p, const Slots& at, Activation function, TfliteSteps steps) {
   if (node.has(at.bias)) steps.add("add", ValueType::kF32, {node.cast(node.in(at.bias), ValueType::kF32)});
   steps.activation(function);
-  if (result != ValueType::kF32) node.unsupported("output", std::string("is ") + name(result) + ", expected float32");
   p.steps = std::move(steps.steps);
   p.extra = std::move(steps.operands);
+}
+
+/// Float sum, bias, activation.
+void float_steps(TfliteNode& node, Product& p, const Slots& at, Activation function, ValueType result) {
+  if (result != ValueType::kF32) node.unsupported("output", std::string("is ") + name(result) + ", expected float32");
+  finish_float(node, p, at, function, TfliteSteps(node, kContractionExtra));
 }
 
 /// How the runtimes scale the sum of a product.
@@ -137,13 +144,23 @@ void complete(TfliteNode& node, Product& p, const Slots& at, Activation function
   }
   // Dynamic range: the activations are quantized while the model runs.
   DynamicRange range = dynamic;
-  if (node.numerics() == TfliteNumerics::kLitertXnnpack) range.form = DynamicRange::Form::kAsymmetric;
+  const auto blocks = tflite_blocks(node, at.weights);
+  if (node.numerics() == TfliteNumerics::kLitertXnnpack || blocks) range.form = DynamicRange::Form::kAsymmetric;
   const DynamicallyQuantized q = tflite_dynamic_quantize(node, p.lhs, range);
-  const TfliteQuant w = node.in_quant(at.weights);
   p.lhs = q.values;
   p.lhs_zero = q.zero_point;
   p.accumulator = ValueType::kI32;
   TfliteSteps steps(node, kContractionExtra);
+  if (blocks) {
+    // The sums of the blocks of a row, each scaled, are added in float32.
+    p.rhs_scale = blocks->scales;
+    // XNNPACK keeps the scales as bfloat16.
+    if (node.numerics() == TfliteNumerics::kLitertXnnpack)
+      p.rhs_scale = node.cast(node.cast(p.rhs_scale, ValueType::kBF16), ValueType::kF32);
+    steps.add("mul", ValueType::kF32, {q.scale});
+    return finish_float(node, p, at, function, std::move(steps));
+  }
+  const TfliteQuant w = node.in_quant(at.weights);
   steps.add("cast", ValueType::kF32);
   HostTensor scales(ValueType::kF32, w.scale.size() == 1 ? Shape{} : Shape{static_cast<int64_t>(w.scale.size())});
   std::copy(w.scale.begin(), w.scale.end(), scales.as<float>().begin());
@@ -153,10 +170,7 @@ void complete(TfliteNode& node, Product& p, const Slots& at, Activation function
   if (w.scale.size() > 1) steps.add("mul", ValueType::kF32, {weight_scale});
   steps.add("mul", ValueType::kF32, {scale});
   if (!all_zero(w.zero_point)) node.unsupported("weights", "have a zero point in a product with float activations");
-  if (node.has(at.bias)) steps.add("add", ValueType::kF32, {node.cast(node.in(at.bias), ValueType::kF32)});
-  steps.activation(function);
-  p.steps = std::move(steps.steps);
-  p.extra = std::move(steps.operands);
+  finish_float(node, p, at, function, std::move(steps));
 }
 
 /// What XNNPACK takes: 8-bit activations and weights.
@@ -211,6 +225,23 @@ bool per_channel(TfliteNode& node) {
   return w && std::any_of(w->scale.begin(), w->scale.end(), [&](float s) { return s != w->scale[0]; });
 }
 
+/// A convolution of single pixels with float activations and int8 weights: XNNPACK makes it a product of rows, each
+/// with its own scale.
+void pixels_product(TfliteNode& node, Activation activation) {
+  const Slots at;
+  const Shape x = node.in_shape(0), w = node.in_shape(1);
+  Product p;
+  p.lhs = node.reshape(node.in(0), {x[0] * x[1] * x[2], x[3]});
+  p.rhs = node.reshape(node.in(1), {w[0], w[3]});
+  auto attrs = std::make_shared<DotGeneralAttrs>();
+  attrs->lhs_contracting = {1};
+  attrs->rhs_contracting = {1};
+  complete(node, p, at, activation, Scaling::kPerChannel, {DynamicRange::Form::kAsymmetric, 1});
+  attrs->accumulator = p.accumulator;
+  attrs->steps = std::move(p.steps);
+  node.result(node.reshape(node.add("dot_general", p.operands(), attrs), {x[0], x[1], x[2], w[0]}));
+}
+
 void read_conv_2d(TfliteNode& node) {
   const auto& o = node.options<tflite::Conv2DOptions>();
   const TensorId given = node.in(1);
@@ -220,6 +251,10 @@ void read_conv_2d(TfliteNode& node) {
   if (w[3] < 1 || x[3] % w[3] != 0 || x[3] < w[3] || w[0] % (x[3] / w[3]) != 0)
     node.problem("weights", to_string(w) + " do not fit an input of " + std::to_string(x[3]) + " channels");
   const int64_t groups = x[3] / w[3];
+  const bool per_pixel = w[1] == 1 && w[2] == 1 && o.stride_h() == 1 && o.stride_w() == 1 && groups == 1;
+  if (per_pixel && node.numerics() == TfliteNumerics::kLitertXnnpack && is_float(node.in_type(0)) &&
+      node.type(given).type == ValueType::kI8)
+    return pixels_product(node, o.fused_activation_function());
   convolve(node,
            {o.padding(),
             {o.stride_h(), o.stride_w()},
@@ -258,6 +293,46 @@ void read_conv_3d(TfliteNode& node) {
            given, 1, true);
 }
 
+/// The quantization of LiteRT's optimized TRANSPOSE_CONV: the second rounding is half up for eight channels at a time,
+/// and half away from zero for those left over.
+TensorId optimized_transpose_conv(TfliteNode& node, Product& p, const Slots& at, std::shared_ptr<ConvAttrs> attrs) {
+  const auto function = node.options<tflite::TransposeConvOptions>().fused_activation_function();
+  const TfliteQuant x = node.in_quant(at.input), w = node.in_quant(at.weights), y = node.out_quant();
+  const ValueType to = node.output_type();
+  zero_points(node, p, at, Scaling::kPerChannel);
+  const auto channels = node.shape(p.rhs).back();
+  std::vector<double> multipliers;
+  std::vector<int64_t> right, half, away;
+  for (int64_t c = 0; c < channels; c++) {
+    const float scale = w.scale[w.scale.size() == 1 ? 0 : static_cast<size_t>(c)];
+    const double real = static_cast<double>(x.scale[0]) * static_cast<double>(scale) / static_cast<double>(y.scale[0]);
+    const QuantizedMultiplier m = multiplier_of(real);
+    // The fixed-point multiplier without its shift to the right, which comes as steps of its own.
+    right.push_back(std::max(-m.shift, 0));
+    multipliers.push_back(std::ldexp(m.value(), static_cast<int>(right.back())));
+    half.push_back(right.back() == 0 ? 0 : int64_t{1} << (right.back() - 1));
+    away.push_back(c < channels / 8 * 8 || right.back() == 0 ? 0 : 1);
+  }
+  TfliteSteps sum(node, kContractionExtra), steps(node);
+  if (node.has(at.bias)) sum.add("add", ValueType::kI32, {node.cast(node.in(at.bias), ValueType::kI32)});
+  sum.requantize(multipliers, ValueType::kI32, 0, -HUGE_VAL, HUGE_VAL);
+  p.extra = std::move(sum.operands);
+  attrs->accumulator = ValueType::kI32;
+  attrs->steps = std::move(sum.steps);
+  const TensorId high = node.add("conv", p.operands(), attrs);
+  const TfliteRange range = tflite_range(node, function, to, y);
+  steps.add("bit_shift_right", ValueType::kI32, {tflite_integers(node, {31})});
+  steps.add("mul", ValueType::kI32, {tflite_integers(node, away)});
+  steps.add("add", ValueType::kI32, {high});
+  steps.add("add", ValueType::kI32, {tflite_integers(node, half)});
+  steps.add("bit_shift_right", ValueType::kI32, {tflite_integers(node, right)});
+  steps.add("add", ValueType::kI32, {tflite_integers(node, {y.zero_point[0]})});
+  PointwiseStep& narrow = steps.add("cast", to);
+  narrow.lo = static_cast<double>(range.lo);
+  narrow.hi = static_cast<double>(range.hi);
+  return tflite_apply(node, high, std::move(steps));
+}
+
 /// The gradient of a convolution that makes `input` of the result: every input element adds its multiple of the
 /// kernel. As a convolution: the input dilated by the stride, the kernel turned around. Weights are [O, kh, kw, C].
 void read_transpose_conv(TfliteNode& node) {
@@ -290,7 +365,18 @@ void read_transpose_conv(TfliteNode& node) {
     attrs->pad_lo.push_back(lo);
     attrs->pad_hi.push_back(extent - 1 + kernel - dilated - lo);
   }
-  complete(node, p, at, o.fused_activation_function(), convolution_scaling(node, 2, 1),
+  // XNNPACK leaves these to LiteRT's optimized kernel.
+  const bool same = o.padding() == tflite::Padding::SAME;
+  bool left_out = node.in_type(2) == ValueType::kI16 && p.narrow_sum && node.has(3) && node.in_zero(2) == 0;
+  for (size_t d = 0; d < 2; d++) {
+    const int64_t kernel = w[d + 1], extent = size[d + 1], stride = strides[d];
+    left_out = left_out || (is_eight_bit(node.in_type(2)) &&
+                            (same ? kernel < stride || (extent + stride - 1) / stride != x[d + 1] : kernel > extent));
+  }
+  left_out = left_out && node.numerics() == TfliteNumerics::kLitertXnnpack;
+  const Scaling plain = node.in_type(2) == ValueType::kU8 ? Scaling::kPerTensor : Scaling::kPerChannel;
+  if (left_out && node.in_type(2) != ValueType::kU8) return node.result(optimized_transpose_conv(node, p, at, attrs));
+  complete(node, p, at, o.fused_activation_function(), left_out ? plain : convolution_scaling(node, 2, 1),
            {DynamicRange::Form::kAsymmetric, 1});
   attrs->accumulator = p.accumulator;
   attrs->steps = std::move(p.steps);
@@ -371,11 +457,21 @@ void read_batch_matmul(TfliteNode& node) {
   const int64_t k = node.shape(p.lhs)[static_cast<size_t>(attrs->lhs_contracting[0])];
   if (k != node.shape(p.rhs)[static_cast<size_t>(attrs->rhs_contracting[0])])
     node.problem("input", "the shapes " + to_string(x) + " and " + to_string(y) + " do not multiply");
-  if (is_float(node.type(p.lhs).type) && is_integer(node.type(p.rhs).type) && (o.adj_x() || !plain))
-    node.unsupported("input", "float activations with integer weights need weights without a batch");
-  complete(node, p, at, Activation::NONE, by_xnnpack(node, 0, 1) ? Scaling::kFloat32 : Scaling::kOneScale,
+  if (is_float(node.type(p.lhs).type) && is_integer(node.type(p.rhs).type) && o.adj_x()) {
+    // The runtime turns such activations around first, so that rows share a scale.
+    std::vector<int64_t> turned(static_cast<size_t>(node.rank(p.lhs)));
+    std::iota(turned.begin(), turned.end(), 0);
+    std::swap(turned[turned.size() - 1], turned[turned.size() - 2]);
+    p.lhs = node.transpose(p.lhs, turned);
+    attrs->lhs_contracting = {node.rank(p.lhs) - 1};
+  }
+  // XNNPACK takes no zero point of the right operand.
+  const bool fast = by_xnnpack(node, 0, 1) && all_zero(node.in_quant(1).zero_point);
+  const Shape lhs = node.shape(p.lhs);
+  const bool several = std::count_if(lhs.begin(), lhs.end() - 2, [](int64_t n) { return n > 1; }) > 1;
+  complete(node, p, at, Activation::NONE, fast ? Scaling::kFloat32 : Scaling::kOneScale,
            {o.asymmetric_quantize_inputs() ? DynamicRange::Form::kAsymmetric : DynamicRange::Form::kSymmetric,
-            node.rank(p.lhs) - 1});
+            node.rank(p.lhs) - 1, several && node.numerics() == TfliteNumerics::kLitertRef});
   attrs->accumulator = p.accumulator;
   attrs->steps = std::move(p.steps);
   node.result(node.add("dot_general", p.operands(), attrs));

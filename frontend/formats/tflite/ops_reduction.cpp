@@ -10,6 +10,8 @@
 #include "frontend/numerics/multiplier_of.h"
 #include "frontend/ops/contraction.h"
 #include "frontend/ops/fixed_rows.h"
+#include "frontend/ops/indexing.h"
+#include "frontend/ops/movement.h"
 #include "frontend/ops/reduction.h"
 
 namespace qlathe {
@@ -129,6 +131,81 @@ HostTensor bits_of_byte() {
   return table;
 }
 
+/// The reduced axes flattened in front of the others: [elements, rest].
+TensorId reduced_first(TfliteNode& node, TensorId x, const std::vector<int64_t>& axes) {
+  std::vector<int64_t> order = axes;
+  int64_t n = 1;
+  for (int64_t d = 0; d < node.rank(x); d++) {
+    if (std::find(axes.begin(), axes.end(), d) == axes.end())
+      order.push_back(d);
+    else
+      n *= node.shape(x)[static_cast<size_t>(d)];
+  }
+  const int64_t all = element_count(node.shape(x));
+  if (n < 1) node.unsupported("input", "has no elements to reduce");
+  return node.reshape(node.transpose(x, order), {n, all / n});
+}
+
+Shape reduced_shape(TfliteNode& node, TensorId x, const ReduceAttrs& attrs) {
+  Shape out;
+  for (int64_t d = 0; d < node.rank(x); d++) {
+    const bool gone = std::find(attrs.axes.begin(), attrs.axes.end(), d) != attrs.axes.end();
+    if (!gone)
+      out.push_back(node.shape(x)[static_cast<size_t>(d)]);
+    else if (attrs.keep_dims)
+      out.push_back(1);
+  }
+  return out;
+}
+
+/// int64, which the op reduce does not take: one half after the other is joined with the rest. Any order will do.
+TensorId folded(TfliteNode& node, TensorId x, const ReduceAttrs& attrs, const char* op) {
+  TensorId left = reduced_first(node, x, attrs.axes), odd = kNone;
+  for (int64_t n = node.shape(left)[0]; n > 1; n /= 2) {
+    if (n % 2 != 0) {
+      const TensorId last = node.slice_axis(left, 0, n - 1, 1);
+      odd = odd.valid() ? node.binary(op, odd, last) : last;
+    }
+    left = node.binary(op, node.slice_axis(left, 0, 0, n / 2), node.slice_axis(left, 0, n / 2, n / 2));
+  }
+  if (odd.valid()) left = node.binary(op, left, odd);
+  return node.reshape(left, reduced_shape(node, x, attrs));
+}
+
+/// Every factor's product is scaled back at once, in the order of the elements: QuantizedReduceProd of LiteRT's
+/// reduce.h.
+TensorId quantized_product(TfliteNode& node, const ReduceAttrs& attrs) {
+  constexpr int64_t kMost = 4096;
+  const TfliteQuant from = node.in_quant(0), to = node.out_quant();
+  const TensorId x = reduced_first(node, node.in(0), attrs.axes);
+  const int64_t n = node.shape(x)[0];
+  if (n > kMost) node.unsupported("axis", "more than " + std::to_string(kMost) + " quantized factors");
+  const double multiplier =
+      static_cast<double>(from.scale[0]) / std::pow(static_cast<double>(to.scale[0]), 1.0 / static_cast<double>(n));
+  // What leaves 32 bits wraps.
+  const auto rescaled = [&](TfliteSteps& steps) {
+    steps.requantize({multiplier}, ValueType::kI64, 0, -HUGE_VAL, HUGE_VAL);
+    steps.add("cast", ValueType::kI32).wraps = true;
+  };
+  TfliteSteps center(node);
+  center.center(from.zero_point[0]);
+  const TensorId factors = tflite_apply(node, x, std::move(center));
+  TensorId product = node.slice_axis(factors, 0, 0, 1);
+  for (int64_t i = 1; i < n; i++) {
+    TfliteSteps next(node);
+    next.add("cast", ValueType::kI64);
+    next.add("mul", ValueType::kI64, {node.cast(node.slice_axis(factors, 0, i, 1), ValueType::kI64)});
+    rescaled(next);
+    product = tflite_apply(node, product, std::move(next));
+  }
+  TfliteSteps last(node);
+  last.add("cast", ValueType::kI64);
+  rescaled(last);
+  last.add("add", ValueType::kI32, {tflite_integers(node, {to.zero_point[0]})});
+  last.add("cast", node.output_type());
+  return node.reshape(tflite_apply(node, product, std::move(last)), reduced_shape(node, node.in(0), attrs));
+}
+
 void read_mean_or_sum(TfliteNode& node) {
   const bool mean = node.op() == "MEAN";
   TensorId x = node.in(0);
@@ -173,8 +250,10 @@ void read_mean_or_sum(TfliteNode& node) {
     if (as_bytes) steps.add("lookup", type, {node.constant(bits_of_byte(), "bits")});
   } else if (type == ValueType::kF32) {
     if (mean) steps.add("div", ValueType::kF32, {node.scalar(static_cast<float>(n))});
-  } else if (type == ValueType::kI32) {
-  } else {
+  } else if (type == ValueType::kI64) {
+    const TensorId sum = folded(node, x, *attrs, "add");
+    return node.result(mean ? import_divide(node, sum, node.scalar(type, static_cast<double>(n))) : sum);
+  } else if (type != ValueType::kI32) {
     node.unsupported("input", std::string("is ") + name(type));
   }
   attrs->steps = steps.steps;
@@ -192,9 +271,12 @@ void read_reduce(TfliteNode& node) {
   attrs->kind = op == "REDUCE_MAX" || op == "REDUCE_ANY"   ? ReduceKind::kMax
                 : op == "REDUCE_MIN" || op == "REDUCE_ALL" ? ReduceKind::kMin
                                                            : ReduceKind::kProduct;
-  if (op == "REDUCE_PROD" && type != ValueType::kF32 && type != ValueType::kI32)
-    node.unsupported("input", std::string("is ") + name(type) + "; float32 and int32 are supported");
-  if (type == ValueType::kI64) node.unsupported("input", "is int64, which is not reduced", "use int32");
+  if (op == "REDUCE_PROD" && is_quantized(type) && node.quant_of(node.input(0)))
+    return node.result(quantized_product(node, *attrs));
+  if (op == "REDUCE_PROD" && type != ValueType::kF32 && type != ValueType::kI32 && type != ValueType::kI64)
+    node.unsupported("input", std::string("is ") + name(type) + "; floats, int32, int64, int8 and int16 are supported");
+  if (type == ValueType::kI64)
+    return node.result(folded(node, x, *attrs, op == "REDUCE_PROD" ? "mul" : op == "REDUCE_MAX" ? "max" : "min"));
   if (type == ValueType::kBool) x = node.cast(x, ValueType::kI32);
   node.result(node.cast(node.add("reduce", {x}, attrs), type));
 }
@@ -233,6 +315,36 @@ void read_l2_normalization(TfliteNode& node) {
   node.result(tflite_apply(node, x, std::move(steps)));
 }
 
+/// LiteRT's optimized kernel: one running sum over the channels, to which the square that comes is added and from which
+/// the one that leaves is subtracted; in float32 that leaves a rest of what has left.
+TensorId running_normalization(TfliteNode& node, const tflite::LocalResponseNormalizationOptions& o) {
+  const TensorId x = node.in(0);
+  const Shape s = node.shape(x);
+  const int64_t span = 2 * int64_t{o.radius()}, channels = s[3];
+  std::vector<int64_t> order, at;
+  HostTensor signs(ValueType::kF32, {span + 2 * channels});
+  std::fill(signs.as<float>().begin(), signs.as<float>().end(), 1.0f);
+  for (int64_t i = 0; i < span; i++)
+    order.push_back(i);
+  for (int64_t i = 0; i < channels; i++) {
+    at.push_back(span + 2 * i);
+    order.insert(order.end(), {i + span, i});
+    signs.as<float>()[static_cast<size_t>(span + 2 * i + 1)] = -1.0f;
+  }
+  auto pad = std::make_shared<PadAttrs>();
+  pad->lo = pad->hi = {0, 0, 0, o.radius()};
+  const TensorId squares = node.binary("mul", node.binary("mul", x, x), node.scalar(o.alpha()));
+  const TensorId terms = node.gather(node.add("pad", {squares}, pad), node.integer_vector(order), 3);
+  auto sums = std::make_shared<CumsumAttrs>();
+  sums->axis = 3;
+  const TensorId all = node.add("cumsum", {node.binary("mul", terms, node.constant(std::move(signs), "signs"))}, sums);
+  TfliteSteps steps(node);
+  steps.add("add", ValueType::kF32, {node.scalar(o.bias())});
+  steps.add("pow", ValueType::kF32, {node.scalar(-o.beta())});
+  steps.add("mul", ValueType::kF32, {x});
+  return tflite_apply(node, node.gather(all, node.integer_vector(at), 3), std::move(steps));
+}
+
 /// x * (bias + alpha * sum of squares over the neighbouring channels)^-beta. LiteRT's reference kernel leaves the last
 /// neighbour out.
 void read_local_response_normalization(TfliteNode& node) {
@@ -241,6 +353,7 @@ void read_local_response_normalization(TfliteNode& node) {
   const Shape s = node.shape(x);
   if (node.in_type(0) != ValueType::kF32 || s.size() != 4) node.unsupported("input", "is not float32 of 4 axes");
   if (o.radius() < 0 || s[3] > 4096) node.unsupported("radius", "is out of range");
+  if (node.numerics() == TfliteNumerics::kLitertXnnpack) return node.result(running_normalization(node, o));
   const int64_t upper = node.numerics() == TfliteNumerics::kLitertRef ? 0 : 1;
   HostTensor band(ValueType::kF32, {s[3], s[3]});
   for (int64_t from = 0; from < s[3]; from++) {

@@ -118,6 +118,11 @@ TensorId weights(TfliteNode& node, ValueType type, const std::vector<Weight>& va
   return node.constant(HostTensor::of(type, shape, values), "weight");
 }
 
+Taps<int64_t> wide(const Taps<int32_t>& t) {
+  const auto longer = [](const std::vector<int32_t>& v) { return std::vector<int64_t>(v.begin(), v.end()); };
+  return {t.lower, t.upper, longer(t.of_lower), longer(t.of_upper)};
+}
+
 /// Rows, then columns; integers are exact in any order.
 template <class Weight>
 TensorId separable(TfliteNode& node, TensorId x, ValueType type, const std::vector<Taps<Weight>>& taps) {
@@ -175,14 +180,24 @@ void read_bilinear(TfliteNode& node) {
     return node.result(tflite_apply(node, sum, std::move(steps)));
   }
   if (type == ValueType::kU8) return node.result(four_products(node, x, {float_taps(to[0]), float_taps(to[1])}));
-  if (type != ValueType::kI8) node.unsupported("input", std::string("is ") + name(type));
-  const TensorId sum = separable<int32_t>(node, x, ValueType::kI32, {fixed_taps(to[0]), fixed_taps(to[1])});
+  if (type != ValueType::kI8 && type != ValueType::kI16) node.unsupported("input", std::string("is ") + name(type));
+  const std::vector<Taps<int32_t>> taps = {fixed_taps(to[0]), fixed_taps(to[1])};
   TfliteSteps steps(node);
+  if (type == ValueType::kI16) {
+    // 35 bits: half a unit away from zero, then the division cuts.
+    const auto number = [&](double value) { return node.scalar(ValueType::kI64, value); };
+    const TensorId sum = separable<int64_t>(node, x, ValueType::kI64, {wide(taps[0]), wide(taps[1])});
+    const TensorId half = node.select(node.compare("less", sum, number(0)), number(-0x1p19), number(0x1p19));
+    steps.add("add", ValueType::kI64, {half});
+    steps.add("div", ValueType::kI64, {number(0x1p20)});
+    steps.add("cast", type);
+    return node.result(tflite_apply(node, sum, std::move(steps)));
+  }
   PointwiseStep& shift = steps.add("shift_right", ValueType::kI32);
   shift.shift_right = 20;
   shift.rounding = Rounding::kHalfAwayFromZero;
   steps.add("cast", type);
-  node.result(tflite_apply(node, sum, std::move(steps)));
+  node.result(tflite_apply(node, separable<int32_t>(node, x, ValueType::kI32, taps), std::move(steps)));
 }
 
 const TfliteOps::Add kOps({
