@@ -40,10 +40,18 @@ struct LstmForm {
 /// Checks that the operands fit together.
 LstmForm lstm_form(TfliteNode& node, const LstmSlots& at, int64_t inputs);
 
+/// x int16 [rows, gates * cells], each gate's cells normalized, times its coefficients (int16), plus its bias (int32):
+/// int16 with three integer bits.
+TensorId tflite_integer_layer_norm(TfliteNode& node, TensorId x, const std::vector<size_t>& weights,
+                                   const std::vector<size_t>& biases);
+
 /// The results of the time steps, in their order; the states are set.
 std::vector<TensorId> run_float_lstm(TfliteNode& node, const TfliteSequence& sequence, const LstmSlots& at,
                                      const LstmOptions& options, bool backward = false);
 std::vector<TensorId> run_integer_lstm(TfliteNode& node, const TfliteSequence& sequence, const LstmSlots& at,
                                        const LstmOptions& options);
+/// The same with the integers of TFLite Micro.
+std::vector<TensorId> run_micro_lstm(TfliteNode& node, const TfliteSequence& sequence, const LstmSlots& at,
+                                     const LstmOptions& options);
 
 }  // namespace qlathe

@@ -14,10 +14,6 @@ class IntegerLstm {
  public:
   IntegerLstm(TfliteNode& node, const LstmSlots& at, const LstmOptions& options, int64_t inputs)
       : node_(node), at_(at), options_(options), form_(lstm_form(node, at, inputs)) {
-    if (node.numerics() == TfliteNumerics::kTflm)
-      node.unsupported("input", "is quantized: the integers of this runtime's gates are not followed",
-                       "use litert-ref");
-    if (form_.norm) node.unsupported("layer_norm_coefficients", "are not supported on integers");
     if (form_.peephole && form_.projection)
       node.unsupported("peephole weights", "with a projection have no meaning that runtimes agree on");
     if (node.in_type(0) != ValueType::kI8 || options.activation != tflite::ActivationFunctionType::TANH)
@@ -31,7 +27,8 @@ class IntegerLstm {
 
   std::vector<TensorId> run(const TfliteSequence& sequence) {
     TfliteSteps steps(node_, kContractionExtra);
-    steps.add("add", ValueType::kI32, {bias_});
+    // With layer norm the bias comes behind it.
+    if (!form_.norm) steps.add("add", ValueType::kI32, {bias_});
     steps.requantize(input_multipliers_, ValueType::kI32, 0, INT16_MIN, INT16_MAX);
     const TensorId inputs = tflite_integer_linear(node_, sequence.rows, node_.in_zero(0), all_, std::move(steps));
     state_ = tflite_state_rows(node_, at_.state, sequence.batch, form_.outputs);
@@ -56,9 +53,9 @@ class IntegerLstm {
     if (!(exponent >= -15 && exponent <= -9) || std::abs(std::log2(static_cast<double>(c)) - exponent) > 1e-3)
       node_.unsupported("cell state", "has the scale " + std::to_string(c), "a power of two from 2^-15 to 2^-9");
     cell_exponent_ = static_cast<int64_t>(exponent);
-    const float gate = std::ldexp(1.0f, -12);
     for (LstmForm::Gate which : form_.gates) {
       const auto k = static_cast<size_t>(which);
+      const float gate = gate_scale(which);
       const float w = tflite_one_scale(node_, at_.weights + k) * x / gate;
       const float r = tflite_one_scale(node_, at_.recurrent + k) * h / gate;
       input_multipliers_.insert(input_multipliers_.end(), static_cast<size_t>(form_.cells), static_cast<double>(w));
@@ -73,6 +70,17 @@ class IntegerLstm {
     hidden_zero_ = quant->zero_point[0];
     const double product = std::ldexp(1.0, -15) / static_cast<double>(hidden_scale_) * std::ldexp(1.0, -15);
     hidden_multiplier_ = static_cast<double>(static_cast<float>(product));
+  }
+
+  /// Of a gate's sum: three integer bits, or with layer norm what the file says.
+  float gate_scale(LstmForm::Gate which) {
+    if (!form_.norm) return 0x1p-12f;
+    const tflite::Tensor* sum = node_.intermediate(static_cast<size_t>(which));
+    const auto quant = sum == nullptr ? std::nullopt : node_.quant_of(*sum);
+    if (!quant || !(quant->scale[0] > 0))
+      node_.problem("intermediates", "the quantization of a gate before its layer norm is missing",
+                    "convert the model again");
+    return quant->scale[0];
   }
 
   TfliteQuant required(size_t slot) {
@@ -94,6 +102,9 @@ class IntegerLstm {
     sum.add("add", ValueType::kI32, {inputs});
     sum.add("cast", ValueType::kI16);
     sums_ = tflite_integer_linear(node_, state_, state_quant().zero_point[0], recurrent_, std::move(sum));
+    // Peepholes come before the norm, and the output gate's sees the next cell.
+    if (form_.norm && !form_.peephole)
+      sums_ = tflite_integer_layer_norm(node_, sums_, form_.slots(at_.norm), form_.slots(at_.bias));
 
     const TensorId forget = gate(LstmForm::kForget), fresh = gate(LstmForm::kCell);
     TfliteSteps added(node_);
@@ -161,7 +172,8 @@ class IntegerLstm {
     TensorId sum = form_.part(node_, sums_, which);
     if (const size_t slot = form_.peephole_slot(at_, which)) {
       const double weights = static_cast<double>(tflite_one_scale(node_, slot));
-      const double product = std::ldexp(1.0, static_cast<int>(cell_exponent_)) * weights / std::ldexp(1.0, -12);
+      const double product =
+          std::ldexp(1.0, static_cast<int>(cell_exponent_)) * weights / static_cast<double>(gate_scale(which));
       TfliteSteps peephole(node_);
       peephole.add("cast", ValueType::kI32);
       peephole.add("mul_centered", ValueType::kI32, {tflite_vectors(node_, {slot}, ValueType::kI16)});
@@ -169,6 +181,10 @@ class IntegerLstm {
       peephole.add("add", ValueType::kI32, {node_.cast(sum, ValueType::kI32)});
       peephole.add("cast", ValueType::kI16);
       sum = tflite_apply(node_, cell_, std::move(peephole));
+    }
+    if (form_.norm && form_.peephole) {
+      const auto k = static_cast<size_t>(which);
+      sum = tflite_integer_layer_norm(node_, sum, {at_.norm + k}, {at_.bias + k});
     }
     TfliteSteps steps(node_);
     steps.add(which == LstmForm::kCell ? "fixed_tanh" : "fixed_logistic", ValueType::kI16).integer_bits = 3;

@@ -5,8 +5,9 @@ namespace qlathe {
 namespace {
 
 std::vector<TensorId> run(TfliteNode& node, const TfliteSequence& sequence, const LstmOptions& options) {
-  return is_float(node.in_type(0)) ? run_float_lstm(node, sequence, {}, options)
-                                   : run_integer_lstm(node, sequence, {}, options);
+  if (is_float(node.in_type(0))) return run_float_lstm(node, sequence, {}, options);
+  return node.numerics() == TfliteNumerics::kTflm ? run_micro_lstm(node, sequence, {}, options)
+                                                  : run_integer_lstm(node, sequence, {}, options);
 }
 
 void read_sequence_lstm(TfliteNode& node) {

@@ -343,6 +343,9 @@ void read_transpose_conv(TfliteNode& node) {
   const Shape w = node.shape(given), x = node.in_shape(2);
   if (w.size() != 4 || x.size() != 4 || size.size() != 4 || w[3] != x[3] || size[3] != w[0] || size[0] != x[0])
     node.problem("weights", to_string(w) + " do not fit an input of " + to_string(x) + " and its result");
+  if (node.numerics() == TfliteNumerics::kTflm && node.in_type(2) == ValueType::kI16 && node.has(3) &&
+      node.in_type(3) != ValueType::kI64)
+    node.unsupported("bias", "is not int64, as which this runtime reads it beside int16", "use litert-ref");
   Product p;
   p.lhs = node.in(2);
   const TensorId turned = node.slice(given, {0, w[1] - 1, w[2] - 1, 0}, w, {1, -1, -1, 1});

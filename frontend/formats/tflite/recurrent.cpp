@@ -96,7 +96,8 @@ TensorId tflite_linear(TfliteNode& node, TensorId x, const RecurrentWeights& wei
   return product(node, q.values, weights.values, q.zero_point, ValueType::kI32, std::move(steps));
 }
 
-TensorId tflite_integer_linear(TfliteNode& node, TensorId x, int64_t zero_point, TensorId weights, TfliteSteps steps) {
+TensorId tflite_integer_linear(TfliteNode& node, TensorId x, int64_t zero_point, TensorId weights, TfliteSteps steps,
+                               ValueType accumulator) {
   TensorId zero;
   if (zero_point != 0) {
     const auto& own = info(node.type(x).type);
@@ -105,7 +106,7 @@ TensorId tflite_integer_linear(TfliteNode& node, TensorId x, int64_t zero_point,
     value.set_int(0, zero_point);
     zero = node.constant(std::move(value), "zero_point");
   }
-  return product(node, x, weights, zero, ValueType::kI32, std::move(steps));
+  return product(node, x, weights, zero, accumulator, std::move(steps));
 }
 
 TfliteSequence tflite_sequence(TfliteNode& node, TensorId x, bool time_major) {

@@ -24,7 +24,8 @@ TensorId tflite_linear(TfliteNode& node, TensorId x, const RecurrentWeights& wei
                        tflite::ActivationFunctionType function = tflite::ActivationFunctionType::NONE);
 
 /// x [rows, inputs], integers with a zero point, times integer weights [units, inputs], int32, through the steps.
-TensorId tflite_integer_linear(TfliteNode& node, TensorId x, int64_t zero_point, TensorId weights, TfliteSteps steps);
+TensorId tflite_integer_linear(TfliteNode& node, TensorId x, int64_t zero_point, TensorId weights, TfliteSteps steps,
+                               ValueType accumulator = ValueType::kI32);
 
 /// A sequence [batch, time, n], or [time, batch, n], as the rows of its time steps one after the other.
 struct TfliteSequence {

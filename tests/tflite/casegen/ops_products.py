@@ -188,6 +188,8 @@ def transpose_conv(g):
     g.m.op("TRANSPOSE_CONV", [g.m.ints(out), weights, x] + ([bias] if bias >= 0 else []), [y], "TransposeConvOptions",
            padding=padding, strideH=sh, strideW=sw,
            fusedActivationFunction=g.pick([NONE, NONE, RELU, RELU6]), **p.bias_type)
+    if bias >= 0 and p.bias_type.get("quantizedBiasType") == type_of("int32"):
+        g.without("tflm", "tflm reads the bias as int64")
     return g.done(y)
 
 

@@ -129,7 +129,9 @@ class Lstm:
         g = self.g
         for gate in self.gates:
             scale = scale_in * scale_of(g, self.inputs[1 + gate])
-            self.inputs[12 + gate] = g.m.const("int32", g.rng.integers(-4000, 4000, [self.cells]), scale=scale, zero=0)
+            # TFLite Micro, which alone takes int16, reads these as int64.
+            kind = "int64" if self.style == "int16" else "int32"
+            self.inputs[12 + gate] = g.m.const(kind, g.rng.integers(-4000, 4000, [self.cells]), scale=scale, zero=0)
             if self.norm:
                 s = g.log(0.3, 1.5) / 32767
                 self.inputs[20 + gate] = g.m.const("int16", g.rng.integers(2000, 32768, [self.cells]), scale=s, zero=0)
