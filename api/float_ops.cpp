@@ -95,7 +95,7 @@ std::vector<FloatOp> list_float_ops(const Graph& graph) {
   std::vector<FloatOp> out;
   for (const Node& node : graph.nodes) {
     const std::string reason = ops.reason(node);
-    if (!reason.empty()) out.push_back({node.origin.name, node.op, reason});
+    if (!reason.empty()) out.push_back({node.origin.name, node.op, reason, node.origin.place});
   }
   return out;
 }

@@ -11,6 +11,7 @@ struct FloatOp {
   std::string node;  ///< its name in the model
   std::string op;
   std::string reason;  ///< "sums in float32", "reads float32 x", …
+  std::string place;   ///< in the user's file, where the node says it
 };
 
 /// What of a graph in the form that is lowered is no integer code: everything but nodes that read and write integers

@@ -114,11 +114,11 @@ void print_summary(const Arguments& arguments, const std::string& target, const 
 }
 
 /// With --require-integer: an error that lists every op on real numbers.
-Status check_integer(const Graph& quantized) {
+Status check_integer(const std::string& file, const Graph& quantized) {
   QL_ASSIGN(const Graph canonical, canonical_graph(quantized));
   Status problems;
   for (const FloatOp& op : list_float_ops(canonical)) {
-    problems.merge(Status::user({"", op.node, op.op}, op.reason,
+    problems.merge(Status::user({op.place.empty() ? file : op.place, op.node, op.op}, op.reason,
                                 "quantize what it reads and gives, or leave --require-integer out"));
   }
   return problems;
@@ -133,7 +133,7 @@ Status compile(const Arguments& arguments, const std::string& target) {
   }
   ProgressBar bar;
   QL_ASSIGN(const QuantizedModel quantized, read_quantized(arguments, bar.callback()));
-  if (arguments.has("require-integer")) QL_RETURN_IF_ERROR(check_integer(quantized.graph));
+  if (arguments.has("require-integer")) QL_RETURN_IF_ERROR(check_integer(arguments.operands()[0], quantized.graph));
   Dumps dumps(arguments.get("dump-passes"));
   QL_RETURN_IF_ERROR(dumps.save("quantized", quantized.graph));
 

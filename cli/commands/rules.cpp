@@ -18,6 +18,8 @@ const char* verdict_name(Verdict verdict) {
       return "other_op";
     case Verdict::kOtherPath:
       return "other_path";
+    case Verdict::kQuantized:
+      return "quantized";
   }
   return "";
 }

@@ -4,6 +4,7 @@
 #include <map>
 
 #include "frontend/ir/suggest.h"
+#include "frontend/ops/contraction.h"
 #include "frontend/rules/brevitas_sites.h"
 
 namespace qlathe {
@@ -47,6 +48,11 @@ Result<std::vector<RuleVerdict>> judge(const RuleList& rules, const std::string&
   return out;
 }
 
+bool is_quantized_product(const Graph& graph, const Node& node) {
+  if (node.op != "dot_general" && node.op != "conv") return false;
+  return !is_float(graph[node.inputs[kLhs]].type.type) || !is_float(graph[node.inputs[kRhs]].type.type);
+}
+
 Result<RuleMatches> match_rules(const Graph& graph, const RuleList& rules) {
   RuleMatches out;
   std::vector<bool> used(rules.rules.size(), false);
@@ -65,6 +71,11 @@ Result<RuleMatches> match_rules(const Graph& graph, const RuleList& rules) {
     op.verdicts = std::move(*verdicts);
     for (size_t r = 0; r < op.verdicts.size(); ++r) {
       if (op.verdicts[r].verdict != Verdict::kTakes) continue;
+      if (is_quantized_product(graph, graph.nodes[i])) {
+        op.verdicts[r].verdict = Verdict::kQuantized;
+        op.verdicts[r].why += ", but the model has it quantized already";
+        continue;
+      }
       op.rule = static_cast<int>(r);
       used[r] = true;
     }

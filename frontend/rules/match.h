@@ -13,6 +13,7 @@ enum class Verdict {
   kEarlier,  ///< matches too, but an earlier rule takes the op
   kOtherOp,  ///< the path matches, the op's name is not among op_names
   kOtherPath,
+  kQuantized,  ///< would take the op, whose operands the model has as integers already
 };
 
 struct RuleVerdict {
@@ -39,8 +40,12 @@ struct RuleMatches {
 };
 
 /// Matches every op of the graph with every rule: the first rule whose module_path matches the op's whole path and
-/// whose op_names is empty or has the op's name. Error: a pattern whose match is given up.
+/// whose op_names is empty or has the op's name takes it, unless its operands are integers already. Error: a pattern
+/// whose match is given up.
 Result<RuleMatches> match_rules(const Graph& graph, const RuleList& rules);
+
+/// A product of which an operand was quantized before: it keeps its name for rules, and stays as it is.
+bool is_quantized_product(const Graph& graph, const Node& node);
 
 /// Matches one op: what match_rules does for every op.
 Result<std::vector<RuleVerdict>> judge(const RuleList& rules, const std::string& module_path, const std::string& op);

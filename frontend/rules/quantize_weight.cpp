@@ -91,6 +91,15 @@ std::optional<QuantizedTensor> Quantizer::stored_weight(TensorId id, std::string
 
 Result<OperandReport> Quantizer::quantize_weight(Site& site, const HowToQuantize& how) {
   const TensorId old = site.node.inputs[kRhs];
+  // Steps of an unrolled recurrence read one weight; it is quantized and kept once.
+  const std::string key = from_[old].name + " " + how.format->name + describe_how(how);
+  if (const auto found = weights_.find(key); found != weights_.end()) return found->second;
+  QL_ASSIGN(OperandReport made, quantize_new_weight(site, how));
+  return weights_.emplace(key, std::move(made)).first->second;
+}
+
+Result<OperandReport> Quantizer::quantize_new_weight(Site& site, const HowToQuantize& how) {
+  const TensorId old = site.node.inputs[kRhs];
   std::string name = from_[old].name;
   std::optional<QuantizedTensor> given = stored_weight(old, name);
   if (const auto param = options_.params.find(name); param != options_.params.end()) {

@@ -11,12 +11,6 @@ namespace {
 
 bool is_product(const Node& node) { return node.op == "dot_general" || node.op == "conv"; }
 
-/// Ops that were quantized before keep their names for rules; their operands are no floats any more.
-bool is_float_product(const Graph& graph, const Node& node) {
-  return is_product(node) && is_float(graph[node.inputs[kLhs]].type.type) &&
-         is_float(graph[node.inputs[kRhs]].type.type);
-}
-
 /// No contracted axis has several scales.
 bool scales_once(const Graph& graph, const Node& node, const OperandReport& operand, Side side) {
   if (node.op == "conv") return true;
@@ -81,7 +75,7 @@ Result<QuantizedGraph> Quantizer::run() {
     }
     const auto& qwix =
         match && match->rule >= 0 ? rules_.rules[static_cast<size_t>(match->rule)].qwix : std::optional<QwixRule>();
-    if (!qwix || !qwix->weight || !is_float_product(from_, node)) {
+    if (!qwix || !qwix->weight || !is_product(node)) {
       copy_node(node);
       continue;
     }

@@ -50,6 +50,7 @@ class Quantizer {
   Status quantize_node(const Node& node, const OpMatch& match, const QwixRule& rule);
   Status check_conv(const Site& site) const;
   Result<OperandReport> quantize_weight(Site& site, const HowToQuantize& how);
+  Result<OperandReport> quantize_new_weight(Site& site, const HowToQuantize& how);
   /// The same in blocks that differ by integer multipliers, and its product with integer activations.
   Result<OperandReport> quantize_block_weight(Site& site, const HowToQuantize& how);
   Result<TensorId> add_block_product(Site& site, const OpReport& report);
@@ -69,6 +70,7 @@ class Quantizer {
   const std::vector<int> producers_;                          // of the float graph
   std::map<TensorId, TensorId> ids_;                          // float graph -> new graph
   std::map<std::string, OperandReport> dynamic_activations_;  // by tensor and how: shared by the ops that read it
+  std::map<std::string, OperandReport> weights_;              // likewise
   std::map<std::string, bool> used_params_, used_statistics_;
 };
 

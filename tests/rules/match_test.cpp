@@ -64,6 +64,18 @@ TEST(MatchRules, OpsAreNumberedPerModuleAndName) {
   EXPECT_EQ(matches->ops[3].id, "dot_general0");
 }
 
+TEST(MatchRules, AProductOfIntegersStaysAsItIs) {
+  Graph graph;
+  const TensorId x = graph.add_input("x", {ValueType::kI8, {2, 3}}), w = graph.add_input("w", {ValueType::kI8, {3, 4}});
+  Node node{"dot_general", {x, w}, {}, nullptr, {"fc", "fc", "dot_general", ""}};
+  graph.nodes.push_back(node);
+  const auto matches = match_rules(graph, rules("[{}]"));
+  EXPECT_EQ(matches->rule_of(0), -1);
+  EXPECT_EQ(matches->ops[0].verdicts[0].verdict, Verdict::kQuantized);
+  EXPECT_EQ(matches->ops[0].verdicts[0].why, "module_path '.*' matches 'fc', but the model has it quantized already");
+  EXPECT_THAT(matches->unused_rules, ElementsAre(0));
+}
+
 TEST(MatchRules, AnExpensivePatternIsAnErrorAtItsRule) {
   const auto matches =
       match_rules(graph_of({{std::string(64, 'a') + "!", "einsum"}}), rules(R"([{}, {"module_path": "(a+)+$"}])"));
