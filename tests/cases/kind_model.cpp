@@ -20,8 +20,8 @@ Result<HostTensor> read_npy(const fs::path& file) {
   std::ifstream in(file, std::ios::binary);
   std::string head(128, ' ');
   in.read(head.data(), 128);
-  if (head.find("'<u8'") != std::string::npos || head.find("'<c") != std::string::npos)
-    return Status::unsupported({file.string(), "", ""}, "holds uint64 or complex numbers");
+  if (head.find("'<c") != std::string::npos)
+    return Status::unsupported({file.string(), "", ""}, "holds complex numbers");
   QL_ASSIGN(const auto arrays, open_arrays(file.string()));
   if (arrays->arrays().size() != 1) return Status::user({file.string(), "", ""}, "has no single array");
   return arrays->read(arrays->arrays()[0].name);
@@ -161,13 +161,20 @@ Result<Imported> import_model(const CaseRef& ref, const Set& set, const Reader& 
   if (!graph.ok()) {
     const Status first = graph.status();
     std::map<std::string, HostTensor> constants;
-    for (size_t i = 0; i < names.size(); i++) {
-      if (!may_be_bound(inputs[i]) || (i == 0 && is_float(inputs[i].type()))) continue;
+    const auto bind = [&](size_t i) {
       constants[names[i]] = inputs[i];
       shapes.erase(names[i]);
       out.bound[i] = true;
+    };
+    for (size_t i = 0; i < names.size(); i++) {
+      if (may_be_bound(inputs[i]) && (i > 0 || !is_float(inputs[i].type()))) bind(i);
     }
     graph = reader.read(shapes, constants);
+    // The first is data, if it does not start a range of real numbers.
+    if (!graph.ok() && !out.bound[0] && inputs[0].rank() == 0) {
+      bind(0);
+      graph = reader.read(shapes, constants);
+    }
     if (!graph.ok()) return first;
   }
   for (const TensorId output : graph->outputs)

@@ -5,6 +5,7 @@
 #include <filesystem>
 #include <fstream>
 
+#include "frontend/reference/reference_executor.h"
 #include "tests/onnx/model_builder.h"
 
 namespace qlathe {
@@ -13,6 +14,7 @@ namespace {
 using ::testing::ElementsAre;
 using ::testing::HasSubstr;
 using testing::ModelBuilder;
+using testing::set_float;
 using testing::set_int;
 using testing::set_ints;
 
@@ -186,6 +188,69 @@ TEST(OnnxReader, OpsetsThatAreNotThereOrNewerAreRefused) {
   EXPECT_THAT(refusal(b), HasSubstr("opset 99 is not supported"));
   b.model.clear_opset_import();
   EXPECT_THAT(refusal(b), HasSubstr("does not say which opset"));
+}
+
+TEST(OnnxReader, BeforeOpset7TheAttributeAxisPlacesTheRightOperand) {
+  ModelBuilder b(6);
+  b.input("x", {1, 2, 2}).floats("w", {2}, {10, 20}).output("y");
+  auto& node = b.node("Add", {"x", "w"}, {"y"});
+  set_int(node, "broadcast", 1);
+  set_int(node, "axis", 1);
+  EXPECT_THAT(b.run({{1, 2, 3, 4}}), ElementsAre(11, 12, 23, 24));
+}
+
+TEST(OnnxReader, AttributesThatOperatorsHadBeforeOpset7AreRefused) {
+  ModelBuilder b(6);
+  b.input("x", {2}).output("y");
+  set_int(b.node("Equal", {"x", "x"}, {"y"}), "broadcast", 1);
+  EXPECT_THAT(refusal(b), HasSubstr("broadcast: unsupported: is not supported here"));
+}
+
+TEST(OnnxReader, ABatchNormalizationInTrainingModeTakesTheStatisticsOfTheBatch) {
+  ModelBuilder b;
+  b.input("x", {2, 1, 2}).floats("s", {1}, {2}).floats("b", {1}, {1}).floats("m", {1}, {4}).floats("v", {1}, {1});
+  b.output("y").output("mean").output("var");
+  auto& node = b.node("BatchNormalization", {"x", "s", "b", "m", "v"}, {"y", "mean", "var"});
+  set_int(node, "training_mode", 1);
+  set_float(node, "momentum", 0.75f);
+  set_float(node, "epsilon", 0);
+  const Graph graph = b.read().value();
+  const auto outputs = ReferenceExecutor().prepare(graph).value()->run(
+      {HostTensor::of(ValueType::kF32, {2, 1, 2}, std::vector<float>{1, 3, 1, 3})});
+  ASSERT_TRUE(outputs.ok()) << outputs.status().text();
+  const auto values = [&](size_t i) {
+    const auto span = (*outputs)[i].as<float>();
+    return std::vector<float>(span.begin(), span.end());
+  };
+  EXPECT_THAT(values(0), ElementsAre(-1, 3, -1, 3));  // mean 2, variance 1
+  EXPECT_THAT(values(1), ElementsAre(3.5f));
+  EXPECT_THAT(values(2), ElementsAre(1));
+}
+
+TEST(OnnxReader, StatisticsThatAreComputedNormalizeABatch) {
+  ModelBuilder b;
+  b.input("x", {1, 2, 1}).input("v", {2}).floats("one", {2}, {1, 1}).floats("zero", {2}, {0, 0}).output("y");
+  set_float(b.node("BatchNormalization", {"x", "one", "zero", "one", "v"}, {"y"}), "epsilon", 0);
+  EXPECT_THAT(b.run({{3, 5}, {4, 16}}), ElementsAre(1, 1));
+}
+
+TEST(OnnxReader, Uint64IsInt64BelowItsLimit) {
+  ModelBuilder b;
+  b.input("x", {2}, onnx::TensorProto::UINT64).output("y");
+  auto& limit = *b.model.mutable_graph()->add_initializer();
+  limit.set_name("c");
+  limit.set_data_type(onnx::TensorProto::UINT64);
+  limit.add_dims(1);
+  limit.add_uint64_data(7);
+  b.node("Div", {"x", "c"}, {"y"});
+  const Graph graph = b.read().value();
+  const auto outputs = ReferenceExecutor().prepare(graph).value()->run(
+      {HostTensor::of(ValueType::kI64, {2}, std::vector<int64_t>{20, int64_t{7} << 40})});
+  ASSERT_TRUE(outputs.ok()) << outputs.status().text();
+  EXPECT_EQ((*outputs)[0].int_at(0), 2);
+  EXPECT_EQ((*outputs)[0].int_at(1), int64_t{1} << 40);
+  limit.set_uint64_data(0, uint64_t{1} << 63);
+  EXPECT_THAT(refusal(b), HasSubstr("c: data: unsupported: holds uint64 values of 2^63 and more"));
 }
 
 TEST(OnnxReader, ANameThatIsMadeTwiceIsRefused) {

@@ -29,13 +29,16 @@ constexpr NpyType kTypes[] = {
     {"i2", ValueType::kI16},
     {"i4", ValueType::kI32},
     {"i8", ValueType::kI64},
+    {"u8", ValueType::kI64},  // values below 2^63
     {"u1", ValueType::kU8},
     {"u2", ValueType::kU16},
     {"u4", ValueType::kU32},
     {"f2", ValueType::kF16},
     {"f4", ValueType::kF32},
     {"f8", ValueType::kF64},
-    {"V2", ValueType::kBF16},  // ml_dtypes: a void of two bytes is how NumPy names its bfloat16
+    {"V2", ValueType::kBF16},  // ml_dtypes: a void of two
+                               // bytes is how NumPy names its
+                               // bfloat16
     {"bfloat16", ValueType::kBF16},
 };
 
@@ -47,11 +50,11 @@ void resolve_type(const std::string& descr, NpyHeader& header) {
   for (const NpyType& row : kTypes) {
     if (code == row.code) {
       header.array.type = row.type;
+      header.unsigned64 = code == "u8";
       return;
     }
   }
   header.array.unreadable = "has the type " + in_quotes(descr) + ", which is not supported";
-  if (code == "u8") header.array.unreadable += "; convert it to int64";
   if (code == "V1") {
     header.array.unreadable +=
         ": NumPy writes every 8-bit type of ml_dtypes so; save it as uint8 codes or in a .safetensors file";
@@ -148,6 +151,11 @@ Result<HostTensor> read_npy_data(const NpyHeader& header, const NpyFetch& fetch)
     QL_RETURN_IF_ERROR(fetch(header.data_offset, tensor.bytes(), tensor.byte_size()));
   }
   if (header.big_endian) swap_bytes(tensor.bytes(), tensor.byte_size(), width);
+  if (header.unsigned64) {
+    for (int64_t value : tensor.as<int64_t>()) {
+      if (value < 0) return Status::unsupported({}, "holds uint64 values of 2^63 and more", "convert it to int64");
+    }
+  }
   if (tensor.type() == ValueType::kBool) {
     for (uint8_t& value : tensor.as<uint8_t>())
       value = value != 0;

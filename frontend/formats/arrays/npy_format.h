@@ -15,7 +15,8 @@ namespace qlathe {
 struct NpyHeader {
   ArrayInfo array;  // name empty
   bool big_endian = false;
-  bool fortran = false;  // first index fastest
+  bool fortran = false;     // first index fastest
+  bool unsigned64 = false;  // uint64, which is read as int64
   uint64_t data_offset = 0;
   uint64_t data_bytes = 0;  // element count × element size; set where the array is readable
 };

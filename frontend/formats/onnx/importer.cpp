@@ -12,7 +12,8 @@
 namespace qlathe {
 namespace {
 
-constexpr int64_t kOldestOpset = 7, kNewestOpset = 28;
+/// Of operators before opset 7 those are read that have not changed since: attributes they had then are refused.
+constexpr int64_t kOldestOpset = 1, kNewestOpset = 28;
 constexpr int kMaxDepth = 16;
 constexpr int64_t kMaxNodesRead = 2000000;
 
@@ -44,8 +45,9 @@ std::string module_of_weights(const std::string& weights) {
 
 /// The op name that Qwix's rules know the operator by.
 std::string rule_op(const std::string& op) {
-  if (op == "Conv" || op == "ConvTranspose") return "conv_general_dilated";
-  if (op == "MatMul" || op == "Gemm") return "dot_general";
+  if (op == "Conv" || op == "ConvTranspose" || op == "com.microsoft:FusedConv") return "conv_general_dilated";
+  if (op == "MatMul" || op == "Gemm" || op == "LSTM" || op == "GRU" || op == "RNN") return "dot_general";
+  if (op == "com.microsoft:FusedGemm" || op == "com.microsoft:FusedMatMul") return "dot_general";
   return op == "Einsum" ? "einsum" : "";
 }
 
@@ -225,6 +227,7 @@ void OnnxImporter::read_node(const onnx::NodeProto& proto, const std::string& pl
     if (const auto unread = node.unread_operand())
       node.unsupported("input", "operand " + std::to_string(*unread) + " (" + proto.input(static_cast<int>(*unread)) +
                                     ") is not supported");
+    node.ignore("consumed_inputs");  // a hint of opset 1 to 5
     if (const auto unread = node.unread_attributes(); !unread.empty()) {
       std::string names;
       for (const std::string& name : unread)

@@ -80,6 +80,7 @@ Status from_fields(const onnx::TensorProto& proto, HostTensor& out) {
     case ValueType::kF64:
       return copy_values<double>(proto, proto.double_data(), out);
     case ValueType::kI64:
+      if (proto.data_type() == onnx::TensorProto::UINT64) return copy_values<uint64_t>(proto, proto.uint64_data(), out);
       return copy_values<int64_t>(proto, proto.int64_data(), out);
     case ValueType::kU32:
       return copy_values<uint32_t>(proto, proto.uint64_data(), out);
@@ -127,6 +128,7 @@ std::optional<ValueType> onnx_type(int data_type) {
     case T::INT32:
       return ValueType::kI32;
     case T::INT64:
+    case T::UINT64:  // values below 2^63
       return ValueType::kI64;
     case T::BOOL:
       return ValueType::kBool;
@@ -214,6 +216,19 @@ Result<std::string> OnnxTensors::external_bytes(const onnx::TensorProto& proto, 
 }
 
 Result<HostTensor> OnnxTensors::read(const onnx::TensorProto& proto) {
+  QL_ASSIGN(HostTensor out, read_elements(proto));
+  if (proto.data_type() == onnx::TensorProto::UINT64) {
+    for (int64_t value : out.as<int64_t>()) {
+      if (value < 0) {
+        return Status::unsupported({"", proto.name(), "data"}, "holds uint64 values of 2^63 and more",
+                                   "uint64 is computed as int64; cast it in the model");
+      }
+    }
+  }
+  return out;
+}
+
+Result<HostTensor> OnnxTensors::read_elements(const onnx::TensorProto& proto) {
   const auto type = onnx_type(proto.data_type());
   if (!type) {
     return Status::unsupported({"", proto.name(), "data_type"},

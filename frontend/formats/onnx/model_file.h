@@ -23,6 +23,7 @@ class OnnxTensors {
   Result<HostTensor> read(const onnx::TensorProto& proto);
 
  private:
+  Result<HostTensor> read_elements(const onnx::TensorProto& proto);
   Result<std::string> external_bytes(const onnx::TensorProto& proto, uint64_t expected);
 
   std::string model_path_;

@@ -96,6 +96,20 @@ double OnnxNode::constant_number(size_t i, const char* meaning) {
   return values[0];
 }
 
+TensorId OnnxNode::right_operand() {
+  const TensorId right = in(1);
+  if (opset >= 7) return right;
+  integer("broadcast", 0);
+  const bool aligned = has_attribute("axis");
+  const int64_t from = integer("axis", 0), left = rank(in(0));
+  if (!aligned) return right;
+  Shape to = shape(right);
+  const int64_t behind = left - axis(from, left) - rank(right);
+  if (behind < 0) problem("axis", "the right operand has no place at axis " + std::to_string(from));
+  to.insert(to.end(), static_cast<size_t>(behind), 1);
+  return reshape(right, to);
+}
+
 const onnx::AttributeProto* OnnxNode::find(const char* name, int type) {
   asked_.insert(name);
   for (const auto& attribute : proto.attribute()) {

@@ -41,6 +41,8 @@ class OnnxNode : public ImportNode {
   }
   /// A required operand; a problem where it is missing.
   TensorId in(size_t i);
+  /// The right operand of an element-wise operator: before opset 7 the attribute axis says where its axes lie.
+  TensorId right_operand();
   bool is_constant(size_t i) const { return has(i) && data(inputs_[i]) != nullptr; }
   /// The elements of an integer operand that must be known while compiling; a problem where it is not.
   std::vector<int64_t> constant_integers(size_t i, const char* meaning);

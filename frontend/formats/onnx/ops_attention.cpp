@@ -204,10 +204,15 @@ void read_rotary(OnnxNode& node) {
 
 /// One at the first of the largest elements, zero elsewhere.
 void read_hardmax(OnnxNode& node) {
-  const TensorId x = node.in(0);
-  const int64_t axis = node.axis(node.integer("axis", node.opset < 13 ? 1 : -1), node.rank(x));
-  if (node.opset < 13 && axis != node.rank(x) - 1)
-    node.unsupported("axis", "before opset 13 the last axis is supported only");
+  TensorId x = node.in(0);
+  int64_t axis = node.axis(node.integer("axis", node.opset < 13 ? 1 : -1), node.rank(x));
+  const Shape given = node.shape(x);
+  if (node.opset < 13) {
+    // Over all axes from that one on.
+    const int64_t rows = element_count(Shape(given.begin(), given.begin() + axis));
+    x = node.reshape(x, {rows, element_count(Shape(given.begin() + axis, given.end()))});
+    axis = 1;
+  }
   auto attrs = std::make_shared<ReduceAttrs>();
   attrs->kind = ReduceKind::kMax;
   attrs->axes = {axis};
@@ -221,7 +226,8 @@ void read_hardmax(OnnxNode& node) {
   const TensorId at =
       node.add("reduce", {node.select(equal, index, node.scalar(ValueType::kI32, static_cast<double>(n)))}, first);
   const ValueType type = node.type(x).type;
-  node.result(node.select(node.compare("equal", index, at), node.scalar(type, 1), node.scalar(type, 0)));
+  const TensorId y = node.select(node.compare("equal", index, at), node.scalar(type, 1), node.scalar(type, 0));
+  node.result(node.reshape(y, given));
 }
 
 const OnnxOps::Add kOps({{"Attention", read_attention}, {"RotaryEmbedding", read_rotary}, {"Hardmax", read_hardmax}});

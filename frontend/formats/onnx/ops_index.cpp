@@ -151,7 +151,52 @@ void read_top_k(OnnxNode& node) {
   node.result(node.cast(indices, ValueType::kI64));
 }
 
+/// The elements along an axis (of all, flattened, without one) where a condition that is known holds.
+void read_compress(OnnxNode& node) {
+  TensorId x = node.in(0);
+  const HostTensor* condition = node.is_constant(1) ? node.data(node.in(1)) : nullptr;
+  if (condition == nullptr)
+    node.unsupported("condition", "is computed while the model runs; how many elements remain must be known",
+                     "make it a constant");
+  if (!node.has_attribute("axis")) x = node.reshape(x, {element_count(node.shape(x))});
+  const int64_t axis = node.axis(node.integer("axis", 0), node.rank(x));
+  std::vector<int64_t> kept;
+  for (int64_t i = 0; i < std::min(condition->size(), node.shape(x)[static_cast<size_t>(axis)]); i++) {
+    if (condition->int_at(i) != 0) kept.push_back(i);
+  }
+  node.result(node.gather(x, node.integer_vector(kept), axis));
+}
+
+/// The first elements of every sequence in reverse, as many as its length says.
+void read_reverse_sequence(OnnxNode& node) {
+  const TensorId x = node.in(0);
+  const int64_t time = node.integer("time_axis", 0), batch = node.integer("batch_axis", 1);
+  if (node.rank(x) < 2 || time + batch != 1 || time * batch != 0)
+    node.problem("time_axis", "time and batch are the first two axes");
+  const bool time_first = time == 0;
+  std::vector<int64_t> swapped(static_cast<size_t>(node.rank(x)));
+  std::iota(swapped.begin(), swapped.end(), 0);
+  if (time_first) std::swap(swapped[0], swapped[1]);
+  const TensorId rows = node.transpose(x, swapped);  // [batch, time, ..]
+  const Shape s = node.shape(rows);
+  if (node.shape(node.in(1)) != Shape{s[0]})
+    node.problem("sequence_lens", "of shape " + to_string(node.shape(node.in(1))) + " is not one for each sequence");
+  const TensorId lengths = node.reshape(wide(node, node.in(1)), {s[0], 1});
+  const TensorId at = node.constant(iota(ValueType::kI64, s[1], {1, s[1]}), "time");
+  const TensorId from_end = node.binary("sub", node.binary("sub", lengths, at), node.scalar(ValueType::kI64, 1));
+  HostTensor starts = iota(ValueType::kI64, s[0], {s[0], 1});
+  for (int64_t i = 0; i < s[0]; i++)
+    starts.set_int(i, i * s[1]);
+  const TensorId from = node.binary("add", node.select(node.compare("less", at, lengths), from_end, at),
+                                    node.constant(std::move(starts), "starts"));
+  Shape flat(s.begin() + 1, s.end());
+  flat[0] = s[0] * s[1];
+  node.result(node.transpose(node.gather(node.reshape(rows, flat), from, 0), swapped));
+}
+
 const OnnxOps::Add kOps({
+    {"Compress", read_compress},
+    {"ReverseSequence", read_reverse_sequence},
     {"ArgMax", read_arg},
     {"ArgMin", read_arg},
     {"GatherND", read_gather_nd},

@@ -54,14 +54,12 @@ struct Pair {
 };
 Pair pair_of(OnnxNode& node) {
   const auto [a, type] = onnx_widen(node, node.in(0));
-  const auto [b, other] = onnx_widen(node, node.in(1));
+  const auto [b, other] = onnx_widen(node, node.right_operand());
   if (type != other) node.problem("input", std::string("mixes ") + name(type) + " and " + name(other));
   return {a, b, type};
 }
 
 void read_div(OnnxNode& node) {
-  node.ignore("axis");  // before opset 7
-  node.ignore("broadcast");
   const auto [a, b, type] = pair_of(node);
   node.result(onnx_narrow(node, onnx_divide(node, a, b), type));
 }

@@ -70,10 +70,8 @@ void read_sign(OnnxNode& node) {
 }
 
 void read_binary(OnnxNode& node) {
-  node.ignore("axis");  // before opset 7
-  node.ignore("broadcast");
   const auto [a, type] = onnx_widen(node, node.in(0));
-  const auto [b, other] = onnx_widen(node, node.in(1));
+  const auto [b, other] = onnx_widen(node, node.right_operand());
   if (type != other) node.problem("input", std::string("mixes ") + name(type) + " and " + name(other));
   node.result(onnx_narrow(node, node.binary(step_of(node, kBinary), a, b), type));
 }
@@ -186,6 +184,19 @@ void read_thresholded_relu(OnnxNode& node) {
   const TensorId x = node.in(0);
   const ValueType t = node.type(x).type;
   node.result(node.select(node.compare("greater", x, node.scalar(t, node.number("alpha", 1.0))), x, node.scalar(t, 0)));
+}
+
+/// Towards zero by `bias`, and zero within `lambd` of it.
+void read_shrink(OnnxNode& node) {
+  const TensorId x = onnx_no_double(node, node.in(0));
+  const ValueType t = node.type(x).type;
+  if (!is_float(t)) node.unsupported("input", std::string(name(t)) + " is not supported");
+  const TensorId bias = node.scalar(t, node.number("bias", 0));
+  const double lambda = node.number("lambd", 0.5);
+  const TensorId below = node.compare("less", x, node.scalar(t, -lambda)),
+                 above = node.compare("greater", x, node.scalar(t, lambda));
+  node.result(node.select(below, node.binary("add", x, bias),
+                          node.select(above, node.binary("sub", x, bias), node.scalar(t, 0))));
 }
 
 /// max(0, min(1, alpha * x + beta)).
@@ -343,6 +354,7 @@ const OnnxOps::Add kOps({
     {"Clip", read_clip},
     {"Elu", read_with_alpha},
     {"LeakyRelu", read_with_alpha},
+    {"Shrink", read_shrink},
     {"PRelu", read_prelu},
     {"ThresholdedRelu", read_thresholded_relu},
     {"HardSigmoid", read_hard_sigmoid},

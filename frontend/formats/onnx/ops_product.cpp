@@ -1,4 +1,4 @@
-// Products: MatMul, Gemm, Einsum, convolutions, and their integer forms.
+// Products: MatMul, Gemm, convolutions, and their integer forms.
 #include <algorithm>
 #include <numeric>
 
@@ -118,91 +118,6 @@ void read_gemm(OnnxNode& node) {
     product = node.binary("add", product, scaled(node, node.cast(node.in(2), ValueType::kF32), beta));
   }
   node.result(node.cast(product, node.type(a).type));
-}
-
-/// Sums over an index of one operand alone, so that the rest is a dot_general; repeated indices are refused.
-void read_einsum(OnnxNode& node) {
-  std::string equation = node.string("equation", "");
-  std::erase(equation, ' ');
-  const size_t arrow = equation.find("->");
-  if (equation.find('.') != std::string::npos)
-    node.unsupported("equation", "'" + equation + "' has an ellipsis", "name the axes");
-  const std::string left = equation.substr(0, arrow);
-  std::vector<std::string> terms(1);
-  for (char c : left) {
-    if (c == ',')
-      terms.emplace_back();
-    else
-      terms.back() += c;
-  }
-  if (terms.size() != node.input_count() || terms.size() > 2)
-    node.unsupported("equation", "'" + equation + "': one or two operands are supported");
-  std::string out;
-  if (arrow != std::string::npos) {
-    out = equation.substr(arrow + 2);
-  } else {
-    std::string all = left;
-    std::erase(all, ',');
-    std::sort(all.begin(), all.end());
-    for (char c : all) {
-      if (std::count(all.begin(), all.end(), c) == 1) out += c;
-    }
-  }
-  std::vector<TensorId> x;
-  for (size_t i = 0; i < terms.size(); i++) {
-    std::string& term = terms[i];
-    TensorId t = as_float(node, node.in(i));
-    if (static_cast<int64_t>(term.size()) != node.rank(t))
-      node.problem("equation", "'" + term + "' does not name the axes of " + to_string(node.shape(t)));
-    for (size_t d = 0; d < term.size(); d++) {
-      if (term.find(term[d], d + 1) != std::string::npos)
-        node.unsupported("equation", std::string("the index '") + term[d] + "' is repeated in one operand");
-    }
-    std::vector<int64_t> alone;
-    for (size_t d = 0; d < term.size(); d++) {
-      const bool other = terms.size() == 2 && terms[1 - i].find(term[d]) != std::string::npos;
-      if (!other && out.find(term[d]) == std::string::npos) alone.push_back(static_cast<int64_t>(d));
-    }
-    if (!alone.empty()) {
-      auto attrs = std::make_shared<ReduceAttrs>();
-      attrs->axes = alone;
-      attrs->sum_order = onnx_sum_order(alone, node.rank(t));
-      t = node.add("reduce", {t}, attrs);
-      for (size_t k = alone.size(); k-- > 0;)
-        term.erase(static_cast<size_t>(alone[k]), 1);
-    }
-    x.push_back(t);
-  }
-  const auto permute = [&](TensorId t, const std::string& from) {
-    std::vector<int64_t> permutation;
-    for (char c : out) {
-      const size_t at = from.find(c);
-      if (at == std::string::npos) node.problem("equation", std::string("the index '") + c + "' is in no operand");
-      permutation.push_back(static_cast<int64_t>(at));
-    }
-    return node.transpose(t, permutation);
-  };
-  if (terms.size() == 1) return node.result(permute(x[0], terms[0]));
-  auto attrs = std::make_shared<DotGeneralAttrs>();
-  std::string batch, lhs_free, rhs_free;
-  for (size_t i = 0; i < terms[0].size(); i++) {
-    const char c = terms[0][i];
-    const size_t j = terms[1].find(c);
-    if (j == std::string::npos) {
-      lhs_free += c;
-    } else if (out.find(c) != std::string::npos) {
-      batch += c;
-      attrs->lhs_batch.push_back(static_cast<int64_t>(i));
-      attrs->rhs_batch.push_back(static_cast<int64_t>(j));
-    } else {
-      attrs->lhs_contracting.push_back(static_cast<int64_t>(i));
-      attrs->rhs_contracting.push_back(static_cast<int64_t>(j));
-    }
-  }
-  for (char c : terms[1]) {
-    if (terms[0].find(c) == std::string::npos) rhs_free += c;
-  }
-  node.result(permute(node.add("dot_general", x, attrs), batch + lhs_free + rhs_free));
 }
 
 /// [O, C / groups, k..] to [k.., C / groups, O].
@@ -364,14 +279,17 @@ TensorId zero_point_or(OnnxNode& node, size_t i, ValueType type) {
 }
 
 void read_qlinear_conv(OnnxNode& node) {
-  const ConvOperands operands{node.in(0), node.in(3), node.in(2), node.in(5)};
+  const bool last = node.integer("channels_last", 0) != 0;  // com.microsoft's
+  const TensorId x = last ? node.to_channels_first(node.in(0)) : node.in(0);
+  const ConvOperands operands{x, node.in(3), node.in(2), node.in(5)};
   const TensorId m =
       multiplier(node, vector_of(node, node.in(1)), vector_of(node, node.in(4)), vector_of(node, node.in(6)));
   const TensorId zero = vector_of(node, node.in(7));
   Epilogue epilogue;
   epilogue.steps = onnx_requantize_steps(node, node.has(8) ? node.in(8) : kNone, m, zero, node.type(zero).type,
                                          kContractionExtra, epilogue.operands);
-  node.result(node.to_channels_first(conv(node, operands, ValueType::kI32, epilogue)));
+  const TensorId y = conv(node, operands, ValueType::kI32, epilogue);
+  node.result(last ? y : node.to_channels_first(y));
 }
 
 /// A scale of rows or columns, as it broadcasts to the product.
@@ -520,12 +438,12 @@ void read_fused_matmul(OnnxNode& node) {
 const OnnxOps::Add kOps({
     {"MatMul", read_matmul},
     {"Gemm", read_gemm},
-    {"Einsum", read_einsum},
     {"Conv", read_conv},
     {"ConvTranspose", read_conv_transpose},
     {"MatMulInteger", read_matmul_integer},
     {"ConvInteger", read_conv_integer},
     {"QLinearConv", read_qlinear_conv},
+    {"com.microsoft:QLinearConv", read_qlinear_conv},
     {"QLinearMatMul", read_qlinear_matmul},
     {"com.microsoft:QGemm", read_qgemm},
     {"com.microsoft:DynamicQuantizeMatMul", read_dynamic_quantize_matmul},

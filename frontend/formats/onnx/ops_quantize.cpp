@@ -153,6 +153,12 @@ void read_qlinear_concat(OnnxNode& node) {
   node.result(node.concat(parts, node.axis(node.integer("axis", 1), node.rank(parts[0]))));
 }
 
+/// QLinearWhere: condition, X, scale, zero, Y, scale, zero, Z scale, zero.
+void read_qlinear_where(OnnxNode& node) {
+  const TensorId z = node.select(node.in(0), dequantized(node, 1), dequantized(node, 4));
+  node.result(quantized(node, z, 7, node.type(node.in(1)).type));
+}
+
 const OnnxOps::Add kOps({
     {"QuantizeLinear", read_quantize_linear},
     {"DequantizeLinear", read_dequantize_linear},
@@ -164,6 +170,7 @@ const OnnxOps::Add kOps({
     {"com.microsoft:QLinearSigmoid", read_qlinear_unary},
     {"com.microsoft:QLinearLeakyRelu", read_qlinear_unary},
     {"com.microsoft:QLinearConcat", read_qlinear_concat},
+    {"com.microsoft:QLinearWhere", read_qlinear_where},
 });
 
 }  // namespace

@@ -22,6 +22,14 @@ TensorId activate(OnnxNode& node, const Activation& f, TensorId x) {
   std::string name = f.name;
   std::transform(name.begin(), name.end(), name.begin(), [](unsigned char c) { return std::tolower(c); });
   if (name == "sigmoid" || name == "tanh" || name == "relu" || name == "softplus") return node.unary(name.c_str(), x);
+  if (name == "scaledtanh") {
+    const TensorId inner = node.binary("mul", x, node.scalar(static_cast<float>(f.beta)));
+    return node.binary("mul", node.unary("tanh", inner), node.scalar(static_cast<float>(f.alpha)));
+  }
+  if (name == "thresholdedrelu") {
+    const TensorId above = node.compare("greater", x, node.scalar(static_cast<float>(f.alpha)));
+    return node.select(above, x, node.scalar(0.0f));
+  }
   PointwiseStep step = onnx_step(name == "elu" ? "elu" : "leaky_relu");
   step.alpha = f.alpha;
   if (name == "elu" || name == "leakyrelu") return node.pointwise(x, {step});
@@ -141,14 +149,41 @@ std::vector<Activation> activations(OnnxNode& node, const std::vector<std::strin
     Activation f{i < given.size() ? given[i] : defaults[i % defaults.size()]};
     std::string name = f.name;
     std::transform(name.begin(), name.end(), name.begin(), [](unsigned char c) { return std::tolower(c); });
-    const bool takes_alpha = name == "leakyrelu" || name == "elu" || name == "hardsigmoid" || name == "affine";
-    const bool takes_beta = name == "hardsigmoid" || name == "affine";
+    const bool takes_beta = name == "hardsigmoid" || name == "affine" || name == "scaledtanh";
+    const bool takes_alpha = takes_beta || name == "leakyrelu" || name == "elu" || name == "thresholdedrelu";
     f.alpha = takes_alpha && a < alphas.size() ? alphas[a++]
               : name == "hardsigmoid"          ? 0.2
               : name == "leakyrelu"            ? 0.01
                                                : 1.0;
     f.beta = takes_beta && b < betas.size() ? betas[b++] : name == "hardsigmoid" ? 0.5 : 0.0;
     out.push_back(f);
+  }
+  return out;
+}
+
+/// How many steps of each sequence count; all where there are no lengths.
+struct Lengths {
+  TensorId values = kNone;  // [batch, 1]
+  int64_t shortest = 0;     // 0 where it depends on data
+
+  /// Which sequences have a step `at`, [batch, 1]; nothing where all have.
+  TensorId running(OnnxNode& node, int64_t at) const {
+    if (!values.valid() || at < shortest) return kNone;
+    return node.compare("greater", values, node.scalar(node.type(values).type, static_cast<double>(at)));
+  }
+};
+
+Lengths sequence_lengths(OnnxNode& node, int64_t steps, int64_t batch) {
+  if (!node.has(4)) return {};
+  if (node.shape(node.in(4)) != Shape{batch})
+    node.problem("sequence_lens", "of shape " + to_string(node.shape(node.in(4))) + " is not one for each sequence");
+  Lengths out{node.reshape(node.in(4), {batch, 1}), 0};
+  if (!node.is_constant(4)) return out;
+  out.shortest = steps;
+  for (int64_t n : node.constant_integers(4, "sequence_lens")) {
+    if (n < 0 || n > steps)
+      node.problem("sequence_lens", std::to_string(n) + " is not within the " + std::to_string(steps) + " steps");
+    out.shortest = std::min(out.shortest, n);
   }
   return out;
 }
@@ -174,12 +209,7 @@ void read_recurrent(OnnxNode& node) {
   const int64_t hidden = node.shape(r)[quantized ? 1 : 2];
   if (node.integer("hidden_size", hidden) != hidden || node.shape(w)[quantized ? 2 : 1] != gates * hidden)
     node.problem("hidden_size", "disagrees with the shapes of W and R");
-  if (node.has(4) && !node.is_constant(4)) node.unsupported("sequence_lens", "must be a constant", "bind it");
-  if (node.has(4)) {
-    for (int64_t n : node.constant_integers(4, "sequence_lens")) {
-      if (n != steps) node.unsupported("sequence_lens", "sequences of different length are not supported");
-    }
-  }
+  const Lengths lengths = sequence_lengths(node, steps, batch);
   const std::vector<std::string> names = node.strings("activations");
   const std::vector<const char*> defaults = op == "LSTM"  ? std::vector<const char*>{"Sigmoid", "Tanh", "Tanh"}
                                             : op == "GRU" ? std::vector<const char*>{"Sigmoid", "Tanh"}
@@ -232,13 +262,21 @@ void read_recurrent(OnnxNode& node) {
     for (int64_t t = 0; t < steps; t++) {
       const int64_t at = reverse ? steps - 1 - t : t;
       const TensorId input = entry(node, xw, at);
+      const TensorId h_before = h, c_before = c;
       if (op == "LSTM")
         cell.lstm(input, h, c);
       else if (op == "GRU")
         cell.gru(input, h);
       else
         cell.rnn(input, h);
-      sequence[static_cast<size_t>(at)] = node.reshape(h, {1, 1, batch, hidden});
+      TensorId y = h;
+      if (const TensorId runs = lengths.running(node, at); runs.valid()) {
+        // A sequence that is over keeps its state; its results are zeros.
+        y = node.select(runs, h, node.scalar(0.0f));
+        h = node.select(runs, h, h_before);
+        if (c.valid()) c = node.select(runs, c, c_before);
+      }
+      sequence[static_cast<size_t>(at)] = node.reshape(y, {1, 1, batch, hidden});
     }
     outputs.push_back(node.concat(sequence, 0));
     last_h.push_back(node.reshape(h, {1, batch, hidden}));

@@ -82,10 +82,11 @@ TensorId max_indices(OnnxNode& node, TensorId x, TensorId maxima, const PoolWind
 
 void read_max_pool(OnnxNode& node) {
   const bool column_major = node.integer("storage_order", 0) != 0;
-  const TensorId x = as_float(node, node.in(0));
+  const bool last = node.op() == "NhwcMaxPool";
+  const TensorId x = last ? node.to_channels_first(node.in(0)) : as_float(node, node.in(0));
   const PoolWindows windows = pool_windows(node, node.shape(x));
   const TensorId maxima = node.add("pool", {node.to_channels_last(x)}, pool_attrs(windows, PoolKind::kMax));
-  node.result(node.to_channels_first(maxima));
+  node.result(last ? maxima : node.to_channels_first(maxima));
   if (node.wants_output(1)) node.result(max_indices(node, x, maxima, windows, column_major));
 }
 
@@ -224,6 +225,20 @@ TensorId global_pool(OnnxNode& node, TensorId x, bool maximum) {
 
 void read_global_pool(OnnxNode& node) {
   node.result(global_pool(node, as_float(node, node.in(0)), node.op() == "GlobalMaxPool"));
+}
+
+/// The p-norm over the spatial axes.
+void read_global_lp_pool(OnnxNode& node) {
+  const TensorId x = as_float(node, node.in(0));
+  const int64_t p = node.integer("p", 2);
+  if (node.rank(x) < 3) node.problem("input", "has no spatial axes");
+  if (p != 1 && p != 2) node.unsupported("p", std::to_string(p) + " is not supported; 1 and 2 are");
+  std::vector<int64_t> axes;
+  for (int64_t d = 2; d < node.rank(x); d++)
+    axes.push_back(d);
+  const TensorId sum =
+      reduce(node, p == 1 ? node.unary("abs", x) : node.binary("mul", x, x), ReduceKind::kSum, axes, true);
+  node.result(p == 1 ? sum : node.unary("sqrt", sum));
 }
 
 struct ReduceOf {
@@ -413,44 +428,6 @@ void read_group_norm(OnnxNode& node) {
                              {per_channel(node, scale, node.rank(x)), per_channel(node, bias, node.rank(x))}));
 }
 
-/// y = (x - mean) * scale / sqrt(var + epsilon) + bias, as one multiply-add per channel; the pass fold_affine moves it
-/// into the product before it.
-void read_batch_norm(OnnxNode& node) {
-  const TensorId x = as_float(node, node.in(0));
-  node.ignore("momentum");
-  node.ignore("spatial");
-  node.ignore("is_test");
-  if (node.integer("training_mode", 0) != 0)
-    node.unsupported("training_mode", "is set; models are compiled for inference", "export in evaluation mode");
-  const auto scale = node.constant_numbers(1, "scale"), bias = node.constant_numbers(2, "B"),
-             average = node.constant_numbers(3, "mean"), variance = node.constant_numbers(4, "var");
-  const double epsilon = node.number("epsilon", static_cast<double>(1e-5f));
-  const size_t n = scale.size();
-  if (node.rank(x) < 2 || static_cast<int64_t>(n) != node.shape(x)[1] || bias.size() != n || average.size() != n ||
-      variance.size() != n)
-    node.problem("scale", "scale, B, mean and var need one value for each channel of " + to_string(node.shape(x)));
-  std::vector<float> factor(n), offset(n);
-  for (size_t c = 0; c < n; c++) {
-    const double a = scale[c] / std::sqrt(variance[c] + epsilon);
-    factor[c] = static_cast<float>(a);
-    offset[c] = static_cast<float>(bias[c] - average[c] * a);
-    if (!std::isfinite(factor[c]) || !std::isfinite(offset[c]))
-      node.problem("var", "channel " + std::to_string(c) + " gives no finite factor");
-  }
-  const auto channels = static_cast<int64_t>(n);
-  const TensorId a = node.constant(HostTensor::of(ValueType::kF32, {channels}, factor), "factor"),
-                 b = node.constant(HostTensor::of(ValueType::kF32, {channels}, offset), "offset");
-  if (node.rank(x) == 2) return node.result(node.pointwise(x, {onnx_step("fma", node.type(x).type, {1, 2})}, {a, b}));
-  const TensorId last = node.to_channels_last(x);
-  node.result(node.to_channels_first(node.pointwise(last, {onnx_step("fma", node.type(x).type, {1, 2})}, {a, b})));
-  if (node.output_count() > 1) {
-    for (int i = 1; i < node.output_count(); i++) {
-      if (node.wants_output(i))
-        node.unsupported("output", "running statistics are not supported", "export in evaluation mode");
-    }
-  }
-}
-
 /// x / (bias + alpha / size * sum of squares over `size` channels) ^ beta.
 void read_lrn(OnnxNode& node) {
   const TensorId x = as_float(node, node.in(0));
@@ -540,6 +517,8 @@ void read_qlinear_pool(OnnxNode& node) {
 const OnnxOps::Add kOps({
     {"MaxUnpool", read_max_unpool},
     {"MaxPool", read_max_pool},
+    {"com.microsoft:NhwcMaxPool", read_max_pool},
+    {"GlobalLpPool", read_global_lp_pool},
     {"AveragePool", read_average_pool},
     {"LpPool", read_lp_pool},
     {"GlobalAveragePool", read_global_pool},
@@ -561,7 +540,6 @@ const OnnxOps::Add kOps({
     {"SimplifiedLayerNormalization", read_layer_norm},
     {"InstanceNormalization", read_group_norm},
     {"GroupNormalization", read_group_norm},
-    {"BatchNormalization", read_batch_norm},
     {"LRN", read_lrn},
     {"MeanVarianceNormalization", read_mean_variance},
     {"LpNormalization", read_lp_norm},

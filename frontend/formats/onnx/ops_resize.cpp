@@ -21,7 +21,32 @@ struct Coordinates {
   std::vector<double> starts, ends;  ///< of the box, by axis, for that mode
 };
 
-/// The position in the input of index `o`; extents and scale of the axis.
+/// The position in the input of index `o` as ONNX Runtime rounds it: where it lies at a boundary between two elements,
+/// that decides which of them is the nearest.
+double rounded_position(const Coordinates& c, size_t axis, int64_t o, int64_t in, int64_t out, double exact_scale) {
+  const auto x = static_cast<float>(o), scale = static_cast<float>(exact_scale), last = static_cast<float>(in - 1);
+  if (c.mode == "tf_crop_and_resize") {
+    const auto start = static_cast<float>(c.starts[axis]), end = static_cast<float>(c.ends[axis]);
+    const float at =
+        out > 1 ? start * last + x * (end - start) * last / static_cast<float>(out - 1) : 0.5f * (start + end) * last;
+    return static_cast<double>(at);
+  }
+  float at = 0;
+  if (c.mode == "asymmetric") {
+    at = x / scale;
+  } else if (c.mode == "align_corners") {
+    at = out <= 1 ? 0 : x * last / static_cast<float>(out - 1);
+  } else if (c.mode == "half_pixel_symmetric") {
+    const float adjusted = static_cast<float>(out) / (scale * static_cast<float>(in));
+    const float center = static_cast<float>(in) / 2;
+    at = center * (1 - adjusted) + (x + 0.5f) / scale - 0.5f;
+  } else {
+    at = c.mode == "pytorch_half_pixel" && out <= 1 ? 0 : (x + 0.5f) / scale - 0.5f;
+  }
+  return static_cast<double>(at);
+}
+
+/// The same without rounding, for weights of neighbours; extents and scale of the axis.
 double source_position(const Coordinates& c, size_t axis, int64_t o, int64_t in, int64_t out, double scale) {
   const auto x = static_cast<double>(o);
   if (c.mode == "tf_crop_and_resize") {
@@ -78,7 +103,8 @@ std::vector<Tap> taps(const Coordinates& c, const std::string& mode, size_t axis
   const int count = mode == "nearest" ? 1 : 2 * support - 2 * (first + support - 1);
   std::vector<Tap> result(static_cast<size_t>(count));
   for (int64_t o = 0; o < out; o++) {
-    const double at = source_position(c, axis, o, in, out, scale);
+    const double at =
+        mode == "nearest" ? rounded_position(c, axis, o, in, out, scale) : source_position(c, axis, o, in, out, scale);
     const auto base = static_cast<int64_t>(std::floor(at));
     std::vector<double> weights;
     double sum = 0;
