@@ -67,7 +67,7 @@ DotTile choose(const DepthwiseKernel& k) {
 bool depthwise_dot_applies(const LoweringContext& c) {
   const auto& attrs = c.node.as<DepthwiseAttrs>();
   return c.target.vectorize && c.in(kRhs).shape().size() == 4 && c.in(kRhs).shape()[2] >= 4 &&
-         attrs.windows[0].kernel >= 2 && depthwise_sums_apply(c);
+         attrs.windows[0].kernel >= 2 && depthwise_sums_apply(c) && depthwise_weight_bytes(DepthwiseKernel(c)) > 0;
 }
 
 bool depthwise_sums_apply(const LoweringContext& c) {
@@ -78,8 +78,7 @@ bool depthwise_sums_apply(const LoweringContext& c) {
   if (!rhs.is_constant() || rhs.shape().back() != 1) return false;
   if (c.has(kLhsZeroPoint) && (!c.in(kLhsZeroPoint).is_constant() || c.in(kLhsZeroPoint).data->size() != 1))
     return false;
-  if (!c.has(kRhsZeroPoint)) return info(rhs.type.type).max <= 127;
-  // The weights less their zero point must be bytes.
+  if (!c.has(kRhsZeroPoint)) return true;
   const Tensor& zp = c.in(kRhsZeroPoint);
   if (!zp.is_constant()) return false;
   const Shape& shape = zp.shape();
@@ -87,10 +86,6 @@ bool depthwise_sums_apply(const LoweringContext& c) {
     if (shape[d] != 1) return false;
   }
   if (!shape.empty() && shape.back() != 1 && shape.back() != rhs.shape()[2]) return false;
-  for (int64_t i = 0; i < zp.data->size(); i++) {
-    if (info(rhs.type.type).max - zp.data->int_at(i) > 127 || info(rhs.type.type).min - zp.data->int_at(i) < -128)
-      return false;
-  }
   return true;
 }
 
@@ -105,22 +100,28 @@ Result<NodeLowering> lower_depthwise_dot(const LoweringContext& c) {
   const auto choice = sums.choose(k);
   const int64_t offset = sums.offset;
 
-  // Weights [kx][group][row of the tile][channel][4].
+  // Weights [kx][byte][group][row of the tile][channel][4].
+  const int bytes = depthwise_weight_bytes(k);
   const int64_t padded = (C + t.lanes - 1) / t.lanes * t.lanes;
   PackedConstant weights;
   weights.name = c.node.origin.name + ".weights";
   weights.type = ValueType::kI8;
-  weights.shape = {wx.kernel, t.row_groups, t.row_tile, padded, 4};
+  weights.shape = {wx.kernel, bytes, t.row_groups, t.row_tile, padded, 4};
   weights.bytes.assign(static_cast<size_t>(element_count(weights.shape)), 0);
-  weights.layout = "[kx][row/4][tile row][" + std::to_string(padded) + "][4 rows], zero where the window has no row";
+  weights.layout = "[kx][byte][row/4][tile row][" + std::to_string(padded) +
+                   "][4 rows], zero where the window has no row" +
+                   (bytes > 1 ? "; a weight is the sum of two bytes" : "");
   for (int64_t ch = 0; ch < C; ch++) {
     for (int64_t ky = 0; ky < wy.kernel; ky++) {
       for (int64_t kx = 0; kx < wx.kernel; kx++) {
         const int64_t value = depthwise_weight(k, ky, kx, ch);
         for (int64_t row = 0; row < t.row_tile; row++) {
           const int64_t r = ky + row;
-          const int64_t at = (((kx * t.row_groups + r / 4) * t.row_tile + row) * padded + ch) * 4 + r % 4;
-          weights.bytes[static_cast<size_t>(at)] = static_cast<uint8_t>(value);
+          for (int byte = 0; byte < bytes; byte++) {
+            const int64_t group = (kx * bytes + byte) * t.row_groups + r / 4;
+            const int64_t at = ((group * t.row_tile + row) * padded + ch) * 4 + r % 4;
+            weights.bytes[static_cast<size_t>(at)] = static_cast<uint8_t>(byte_of_weight(value, byte));
+          }
         }
       }
     }
@@ -163,9 +164,11 @@ Result<NodeLowering> lower_depthwise_dot(const LoweringContext& c) {
   }
   Halide::Region region = {{0, 4}};
   if (grouped) region.push_back({0, i32(t.row_groups)});
+  if (bytes > 1) region.push_back({0, bytes});
   region.push_back({0, i32(wx.kernel)});
   RDom k_dom(region, "k");
-  const RVar rj = k_dom[0], rg = grouped ? k_dom[1] : RVar(), rx = k_dom[grouped ? 2 : 1];
+  const RVar rj = k_dom[0], rg = grouped ? k_dom[1] : RVar(), rb = bytes > 1 ? k_dom[grouped ? 2 : 1] : RVar(),
+             rx = k_dom[static_cast<int>(region.size()) - 1];
   const bool tiled = t.row_tile > 1;
   std::vector<Var> sum_args = {n, row, x, yt, i};
   std::vector<Expr> sum_at = {n, row, x, yt, i};
@@ -173,7 +176,8 @@ Result<NodeLowering> lower_depthwise_dot(const LoweringContext& c) {
   std::vector<Expr> inter_at = {rj, n, x * i32(wx.stride) + rx * i32(wx.dilation)};
   if (grouped) inter_at.push_back(rg);
   inter_at.insert(inter_at.end(), {yt, i});
-  Expr packed_row = Expr(rx) * i32(t.row_groups) + (grouped ? Expr(rg) : Expr(0));
+  Expr packed_row = Expr(rx) * bytes + (bytes > 1 ? Expr(rb) : Expr(0));
+  packed_row = packed_row * i32(t.row_groups) + (grouped ? Expr(rg) : Expr(0));
   Expr weight = w(((packed_row * i32(t.row_tile) + row) * i32(padded) + n) * 4 + rj);
   sum(sum_at) += cast<int32_t>(cast<int16_t>(inter(inter_at))) * cast<int32_t>(cast<int16_t>(weight));
   const auto rows = i32(t.row_tile);
@@ -187,6 +191,8 @@ Result<NodeLowering> lower_depthwise_dot(const LoweringContext& c) {
     k.epilogue_key = steps_key(sums.steps);
     out(n, x, y, i) = result;
   }
+
+  k.epilogue_key += "," + std::to_string(bytes);
 
   const Var np("np"), nj("nj"), v("v"), lane("c"), xs("xs"), xj("xj"), xo("xo"), xi("xi"), yo("yo"), yi("yi");
   const auto tail = [](bool exact) { return exact ? TailStrategy::RoundUp : TailStrategy::ShiftInwards; };
@@ -205,9 +211,11 @@ Result<NodeLowering> lower_depthwise_dot(const LoweringContext& c) {
   update.rename(rj, RVar("r"));
   update.rename(rx, RVar("kx"));
   if (grouped) update.rename(rg, RVar("g"));
+  if (bytes > 1) update.rename(rb, RVar("byte"));
   update.split(n, v, lane, i32(t.lanes));
   std::vector<Halide::VarOrRVar> order = {RVar("r"), lane, v, row, x};
   if (grouped) order.push_back(RVar("g"));
+  if (bytes > 1) order.push_back(RVar("byte"));
   order.push_back(RVar("kx"));
   update.reorder(order);
   update.atomic().vectorize(RVar("r")).vectorize(lane);

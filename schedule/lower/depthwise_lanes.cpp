@@ -38,6 +38,7 @@ struct LaneTile {
   int64_t columns = 1;       ///< units of a register tile
   int64_t column_bytes = 0;  ///< of an input column in the interleaved strip (a quarter, in each quad)
   int64_t flat = 0;          ///< bytes of a quad in the strip
+  int bytes = 1;             ///< that add up to a weight
 
   bool flat_rows() const { return period > 1; }
 };
@@ -49,7 +50,8 @@ std::optional<LaneTile> choose(const DepthwiseKernel& k) {
     return std::nullopt;
   LaneTile t;
   t.rows = depthwise_rows(k);
-  const int64_t dots = x.kernel * t.rows.groups * t.rows.tile;
+  t.bytes = depthwise_weight_bytes(k);
+  const int64_t dots = x.kernel * t.rows.groups * t.bytes * t.rows.tile;
   const int64_t period = kRegister / std::gcd(C, kRegister);
   if (period > 1 && x.stride == 1 && out_columns % period == 0 && period * C * kQuads * dots <= kWeightBytes) {
     t.period = period;
@@ -164,19 +166,22 @@ std::string LaneKernel::bind_weights() {
   PackedConstant weights;
   weights.name = "weights";
   weights.type = ValueType::kI8;
-  weights.shape = {t_.phases, kQuads, wx_.kernel, r.groups, r.tile, kRegister};
+  weights.shape = {t_.phases, kQuads, wx_.kernel, r.groups, t_.bytes, r.tile, kRegister};
   weights.bytes.assign(static_cast<size_t>(element_count(weights.shape)), 0);
-  weights.layout = "[c/64][c/4%4][kx][row/4][tile row][c/16%4][c%4][4 rows], zero where the window has no row";
+  weights.layout = "[c/64][c/4%4][kx][row/4][byte][tile row][c/16%4][c%4][4 rows], zero where the window has no row";
+  if (t_.bytes > 1) weights.layout += "; a weight is the sum of two bytes";
   size_t at = 0;
   for (int64_t phase = 0; phase < t_.phases; phase++) {
     for (int64_t quad = 0; quad < kQuads; quad++) {
       for (int64_t kx = 0; kx < wx_.kernel; kx++) {
         for (int64_t group = 0; group < r.groups; group++) {
-          for (int64_t row = 0; row < r.tile; row++) {
+          for (int64_t byte_row = 0; byte_row < t_.bytes * r.tile; byte_row++) {
+            const int64_t row = byte_row % r.tile;
             for (int64_t i = 0; i < kRegister; i++, at++) {
               const int64_t ky = group * 4 + i % 4 - row;
               if (ky < 0 || ky >= k_.attrs.windows[0].kernel) continue;
-              weights.bytes[at] = static_cast<uint8_t>(depthwise_weight(k_, ky, kx, channel(phase, quad, i / 4)));
+              const int64_t weight = depthwise_weight(k_, ky, kx, channel(phase, quad, i / 4));
+              weights.bytes[at] = static_cast<uint8_t>(byte_of_weight(weight, i32(byte_row / r.tile)));
             }
           }
         }
@@ -322,17 +327,21 @@ Stmt LaneKernel::sums_of_quad(const Expr& quad, const Expr& at, const Expr& phas
             "g", r.groups,
             [&](const Expr& group) {
               return each([&](const Expr& row, const Expr& x, const Expr& acc) {
-                const Expr weight_at =
-                    (((phase * i32(kQuads) + quad) * i32(wx_.kernel) + kx) * i32(r.groups) + group) * i32(r.tile) + row;
+                const Expr group_at = ((phase * i32(kQuads) + quad) * i32(wx_.kernel) + kx) * i32(r.groups) + group;
                 const int64_t unit = t_.flat_rows() ? t_.period * t_.column_bytes : wx_.stride * t_.column_bytes;
                 const Expr inter_at = (group * i32(kQuads) + quad) * i32(t_.flat) + at + x * i32(unit) +
                                       kx * i32(wx_.dilation * t_.column_bytes);
-                const Expr product = Call::make(
-                    Halide::Int(16, i32(kRegister)), Call::widening_mul,
-                    {load(u8, "inter", inter_at), load(i8, weights_, weight_at * i32(kRegister))}, Call::PureIntrinsic);
-                const Expr dot = VectorReduce::make(VectorReduce::Add,
-                                                    Cast::make(Halide::Int(32, i32(kRegister)), product), i32(kLanes));
-                return store("acc", load(i32x, "acc", acc) + dot, acc);
+                Expr sum = load(i32x, "acc", acc);
+                for (int byte = 0; byte < t_.bytes; byte++) {
+                  const Expr weight_at = (group_at * t_.bytes + byte) * i32(r.tile) + row;
+                  const Expr product =
+                      Call::make(Halide::Int(16, i32(kRegister)), Call::widening_mul,
+                                 {load(u8, "inter", inter_at), load(i8, weights_, weight_at * i32(kRegister))},
+                                 Call::PureIntrinsic);
+                  sum = sum + VectorReduce::make(VectorReduce::Add,
+                                                 Cast::make(Halide::Int(32, i32(kRegister)), product), i32(kLanes));
+                }
+                return store("acc", sum, acc);
               });
             },
             window);
@@ -422,7 +431,8 @@ Result<NodeLowering> LaneKernel::build() {
     });
   });
   k_.epilogue_key = std::string("lanes ") + name(choice_.formula) + "," + std::to_string(choice_.lo) + "," +
-                    std::to_string(choice_.hi) + "," + (zero_point_.empty() ? std::to_string(zero_) : "zp");
+                    std::to_string(choice_.hi) + "," + (zero_point_.empty() ? std::to_string(zero_) : "zp") + "," +
+                    std::to_string(t_.bytes);
   const std::vector<KernelDim> dims = {{i32(C), 1, 0},
                                        {i32(out_columns), i32(C), 0},
                                        {i32(out_rows), i32(C * out_columns), 0},

@@ -1,5 +1,7 @@
 #pragma once
 /// What the two forms of the depthwise kernel share: loops over the result, operands, the epilogue.
+#include <algorithm>
+#include <cstdint>
 #include <optional>
 #include <string>
 #include <vector>
@@ -54,8 +56,16 @@ struct DepthwiseSums {
 DepthwiseSums depthwise_sums(const DepthwiseKernel& kernel);
 /// Whether depthwise_sums can say them: bytes, constant weights with zero points of constants, two window axes.
 bool depthwise_sums_apply(const LoweringContext& context);
+/// Bytes that add up to any of the weights less its zero point: 1, or 2 where some are no int8 (uint8 weights whose
+/// zero point is not 128); 0 where two are not enough.
+int depthwise_weight_bytes(const DepthwiseKernel& kernel);
 /// Element (ky, kx, c) of the weights less its zero point.
 int64_t depthwise_weight(const DepthwiseKernel& kernel, int64_t ky, int64_t kx, int64_t channel);
+/// One of the bytes that add up to it.
+inline int8_t byte_of_weight(int64_t weight, int byte) {
+  const int64_t first = std::clamp<int64_t>(weight, INT8_MIN, INT8_MAX);
+  return static_cast<int8_t>(byte == 0 ? first : weight - first);
+}
 
 /// Rows of the result that share interleaved rows of lhs.
 struct DepthwiseRows {

@@ -31,6 +31,21 @@ int64_t depthwise_weight(const DepthwiseKernel& k, int64_t ky, int64_t kx, int64
   return value - zp.int_at(zp.size() == 1 ? 0 : channel);
 }
 
+int depthwise_weight_bytes(const DepthwiseKernel& k) {
+  int64_t lo = 0, hi = 0;
+  for (int64_t ky = 0; ky < k.attrs.windows[0].kernel; ky++) {
+    for (int64_t kx = 0; kx < k.attrs.windows[1].kernel; kx++) {
+      for (int64_t c = 0; c < k.channels; c++) {
+        const int64_t weight = depthwise_weight(k, ky, kx, c);
+        lo = std::min(lo, weight);
+        hi = std::max(hi, weight);
+      }
+    }
+  }
+  if (lo >= INT8_MIN && hi <= INT8_MAX) return 1;
+  return lo >= 2 * INT8_MIN && hi <= 2 * INT8_MAX ? 2 : 0;
+}
+
 DepthwiseSums depthwise_sums(const DepthwiseKernel& k) {
   const LoweringContext& c = k.context;
   const int64_t C = k.channels;
