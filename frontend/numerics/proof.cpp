@@ -5,16 +5,13 @@
 #include <string>
 
 #include "frontend/numerics/requant_formula.h"
+#include "frontend/numerics/requant_offsets.h"
 
 namespace qlathe {
 namespace {
 
 using requant::Formula;
-
-/// Where the stated function goes up: at `acc`, from `below` (its value at acc - 1) to `at`.
-struct Step {
-  int64_t acc, below, at;
-};
+using Step = requant::RequantStep;
 
 /// The stated function over the reachable interval, as everything that a proof needs. Increasing: where the stated one
 /// decreases, this is its mirror image acc -> f(-acc).
@@ -168,6 +165,26 @@ bool search(RequantFormula formula, const Staircase& stairs, const Affine& line,
             RequantConstants& found, int& moved, std::string& problem) {
   const RequantConstants nearest = requant::nearest_constants(formula, line, lo, hi);
   size_t hint = stairs.steps.size();
+  if (requant::searches_offsets(formula)) {
+    RequantConstants c = nearest;
+    Difference difference;
+    moved = 0;
+    if (wraps<F>(stairs, c)) {
+      problem = "it wraps inside the reachable interval";
+      return false;
+    }
+    if (differs<F>(stairs, c, hint, difference)) {
+      if (problem.empty()) problem = text(difference, stairs.mirrored);
+      const requant::RequantSteps stated{stairs.steps, stairs.lo, stairs.hi, stairs.at_lo, stairs.at_hi};
+      c = nearest;
+      if (!requant::find_offsets(formula, stated, c, moved) || wraps<F>(stairs, c) ||
+          differs<F>(stairs, c, hint, difference))
+        return false;
+    }
+    found = c;
+    if (stairs.mirrored) requant::mirror(found);
+    return true;
+  }
   for (int offset : {0, 1, -1, 2, -2}) {
     if (offset != 0 && !requant::has_free_offset(formula)) break;
     RequantConstants start = nearest;

@@ -27,19 +27,22 @@ enum class RequantFormula {
   kF32Magic,    ///< t = fma(float(acc), m32, b32) with b32 = 1.5 * 2^23 + zero point; clamp(bits(t) - bits(1.5 * 2^23))
   kF32Fma,      ///< clamp(int(rint(fma(float(acc), m32, b32))))
   kF32Mul,      ///< clamp(int(rint(float(acc) * m32)) + zero_point)
-  kF32Sided,    ///< clamp(int(rint(fma(float(acc), m32, acc < 0 ? -b32 : b32))) + zero_point): two roundings, or ties
-                ///< away from zero
-  kF64Magic,    ///< t = fma(double(acc), m64, b64) with b64 = 1.5 * 2^52 + zero point; clamp(low32(bits(t)))
-  kF64Fma,      ///< clamp(int(rint(fma(double(acc), m64, b64))))
-  kF64Sided,    ///< clamp(int(rint(fma(double(acc), m64, acc < 0 ? -b64 : b64))) + zero_point)
-  kI64,         ///< clamp(((int64(acc) * mantissa + rounding) >> shift) + zero_point)
-  kReference,   ///< the stated requantization itself
+  kF32TwoOffsets,  ///< clamp(int(rint(fma(float(acc), m32, acc < split ? below32 : b32)))): two roundings and ties away
+                   ///< from zero take another offset below zero, and steps that no one offset meets may with two
+  kF32ThreeOffsets,  ///< the same with above32 from `upper_split` on
+  kF64Magic,         ///< t = fma(double(acc), m64, b64) with b64 = 1.5 * 2^52 + zero point; clamp(low32(bits(t)))
+  kF64Fma,           ///< clamp(int(rint(fma(double(acc), m64, b64))))
+  kF64Sided,         ///< clamp(int(rint(fma(double(acc), m64, acc < 0 ? -b64 : b64))) + zero_point)
+  kI64,              ///< clamp(((int64(acc) * mantissa + rounding) >> shift) + zero_point)
+  kReference,        ///< the stated requantization itself
 };
 const char* name(RequantFormula formula);
 
 /// The constants of one channel for its block's formula; the others are 0.
 struct RequantConstants {
   float m32 = 0, b32 = 0;
+  float below32 = 0, above32 = 0;  ///< offsets of accumulators below `split` and from `upper_split` on
+  int32_t split = 0, upper_split = 0;
   double m64 = 0, b64 = 0;
   int64_t mantissa = 0, rounding = 0;
   int32_t shift = 0;
@@ -61,9 +64,10 @@ struct MonotoneFunction {
 
 struct ProofOptions {
   /// Tried in this order; kReference is always the last resort.
-  std::vector<RequantFormula> formulas = {RequantFormula::kF32Magic, RequantFormula::kF32Fma,   RequantFormula::kF32Mul,
-                                          RequantFormula::kF32Sided, RequantFormula::kF64Magic, RequantFormula::kF64Fma,
-                                          RequantFormula::kF64Sided, RequantFormula::kI64};
+  std::vector<RequantFormula> formulas = {
+      RequantFormula::kF32Magic,      RequantFormula::kF32Fma,          RequantFormula::kF32Mul,
+      RequantFormula::kF32TwoOffsets, RequantFormula::kF32ThreeOffsets, RequantFormula::kF64Magic,
+      RequantFormula::kF64Fma,        RequantFormula::kF64Sided,        RequantFormula::kI64};
   int64_t block = 16;        ///< channels of a vector block; 0: one formula for all channels
   int neighbours = 8;        ///< how many floats (or mantissas) to either side of the given multiplier may be taken
   int64_t max_steps = 1024;  ///< more output steps than this are not enumerated (16-bit outputs)

@@ -10,7 +10,8 @@ const char* name(RequantFormula formula) {
                                            "fp32 fma with magic constant",
                                            "fp32 fma",
                                            "fp32 multiply",
-                                           "fp32 fma by sign",
+                                           "fp32 fma with two offsets",
+                                           "fp32 fma with three offsets",
                                            "fp64 fma with magic constant",
                                            "fp64 fma",
                                            "fp64 fma by sign",
@@ -71,17 +72,15 @@ void fit_bias(RequantConstants& c) {
 std::string unusable(RequantFormula formula, const Affine& line) {
   if (!std::isfinite(line.slope) || !std::isfinite(line.offset)) return "the line it follows is not known";
   const bool whole_offset = formula == RequantFormula::kF32Magic || formula == RequantFormula::kF64Magic ||
-                            formula == RequantFormula::kF32Mul || formula == RequantFormula::kF32Sided ||
-                            formula == RequantFormula::kF64Sided;
+                            formula == RequantFormula::kF32Mul || formula == RequantFormula::kF64Sided;
   if (whole_offset && !is_integer(line.offset)) return "the offset is not an integer";
-  const bool sided = formula == RequantFormula::kF32Sided || formula == RequantFormula::kF64Sided;
-  if (sided && line.away == 0) return "both signs round alike";
+  if (formula == RequantFormula::kF64Sided && line.away == 0) return "both signs round alike";
   const double limit = formula == RequantFormula::kF32Magic ? 0x1p21 : 0x1p29;
   if (std::fabs(line.offset) > limit) return "the offset is too large";
   if (std::fabs(line.slope) > 0x1p30) return "the multiplier is too large";
   const bool f32 = formula == RequantFormula::kF32Shifted || formula == RequantFormula::kF32Magic ||
                    formula == RequantFormula::kF32Fma || formula == RequantFormula::kF32Mul ||
-                   formula == RequantFormula::kF32Sided;
+                   formula == RequantFormula::kF32TwoOffsets || formula == RequantFormula::kF32ThreeOffsets;
   if (f32 && line.slope != 0 && std::fabs(line.slope) < 0x1p-100) return "the multiplier is too small";
   if (formula == RequantFormula::kI64 && line.slope != 0 && std::fabs(line.slope) < 0x1p-31)
     return "the multiplier is too small";
@@ -111,10 +110,13 @@ RequantConstants nearest_constants(RequantFormula formula, const Affine& line, i
       c.m32 = static_cast<float>(line.slope);
       c.zero_point = static_cast<int32_t>(line.offset);
       break;
-    case RequantFormula::kF32Sided:
+    case RequantFormula::kF32TwoOffsets:
+    case RequantFormula::kF32ThreeOffsets:
       c.m32 = static_cast<float>(line.slope);
-      c.b32 = static_cast<float>(line.away);
-      c.zero_point = static_cast<int32_t>(line.offset);
+      c.b32 = static_cast<float>(line.offset + line.away);
+      c.below32 = static_cast<float>(line.offset - line.away);
+      c.above32 = c.b32;
+      c.upper_split = INT32_MAX;
       break;
     case RequantFormula::kF64Sided:
       c.m64 = line.slope;
@@ -162,23 +164,12 @@ bool move_multiplier(RequantFormula formula, RequantConstants& c, int steps) {
   return bits >= 0 && std::isfinite(c.m32);
 }
 
-bool has_free_offset(RequantFormula formula) {
-  return formula == RequantFormula::kF32Fma || formula == RequantFormula::kF32Shifted ||
-         formula == RequantFormula::kF32Sided;
-}
+bool has_free_offset(RequantFormula formula) { return formula == RequantFormula::kF32Shifted; }
 
 void move_offset(RequantFormula formula, RequantConstants& c, int steps) {
-  if (formula == RequantFormula::kF32Shifted) {
-    c.shift = steps;
-    fit_bias(c);
-    return;
-  }
-  if (formula == RequantFormula::kF32Sided) c.b32 *= 1.0f + 0.25f * static_cast<float>(steps);
-  if (formula != RequantFormula::kF32Fma) return;
-  for (; steps > 0; --steps)
-    c.b32 = std::nextafter(c.b32, INFINITY);
-  for (; steps < 0; ++steps)
-    c.b32 = std::nextafter(c.b32, -INFINITY);
+  if (formula != RequantFormula::kF32Shifted) return;
+  c.shift = steps;
+  fit_bias(c);
 }
 
 void mirror(RequantConstants& c) {

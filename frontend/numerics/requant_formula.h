@@ -65,20 +65,39 @@ struct Formula<RequantFormula::kF32Mul> {
   }
 };
 
-/// Increasing: where the sign changes the addend does not fall, b being at least 0.
+/// Increasing: also where the offset changes.
 template <>
-struct Formula<RequantFormula::kF32Sided> {
+struct Formula<RequantFormula::kF32TwoOffsets> {
   static float sum(const RequantConstants& c, int64_t acc) {
-    return std::fma(static_cast<float>(acc), c.m32, acc < 0 ? -c.b32 : c.b32);
+    return std::fma(static_cast<float>(acc), c.m32, acc < c.split ? c.below32 : c.b32);
   }
   static int64_t raw(const RequantConstants& c, int64_t acc) {
-    return static_cast<int64_t>(round_half_even(sum(c, acc))) + c.zero_point;
+    return static_cast<int64_t>(round_half_even(sum(c, acc)));
   }
   static bool inside(const RequantConstants& c, int64_t acc) {
-    return c.b32 >= 0 && std::fabs(sum(c, acc)) <= 0x1p30f && std::abs(int64_t{c.zero_point}) <= int64_t{1} << 29;
+    return std::fabs(sum(c, acc)) <= 0x1p30f && sum(c, int64_t{c.split} - 1) <= sum(c, c.split);
   }
 };
 
+template <>
+struct Formula<RequantFormula::kF32ThreeOffsets> {
+  static float sum(const RequantConstants& c, int64_t acc) {
+    return std::fma(static_cast<float>(acc), c.m32,
+                    acc < c.split         ? c.below32
+                    : acc < c.upper_split ? c.b32
+                                          : c.above32);
+  }
+  static int64_t raw(const RequantConstants& c, int64_t acc) {
+    return static_cast<int64_t>(round_half_even(sum(c, acc)));
+  }
+  static bool inside(const RequantConstants& c, int64_t acc) {
+    return std::fabs(sum(c, acc)) <= 0x1p30f && c.split <= c.upper_split &&
+           sum(c, int64_t{c.split} - 1) <= sum(c, c.split) &&
+           sum(c, int64_t{c.upper_split} - 1) <= sum(c, c.upper_split);
+  }
+};
+
+/// Increasing: where the sign changes the addend does not fall, b being at least 0.
 template <>
 struct Formula<RequantFormula::kF64Sided> {
   static double sum(const RequantConstants& c, int64_t acc) {
@@ -124,8 +143,8 @@ struct Formula<RequantFormula::kI64> {
 
 /// Not for decreasing functions.
 inline bool only_increasing(RequantFormula formula) {
-  return formula == RequantFormula::kF32Shifted || formula == RequantFormula::kF32Sided ||
-         formula == RequantFormula::kF64Sided;
+  return formula == RequantFormula::kF32Shifted || formula == RequantFormula::kF32TwoOffsets ||
+         formula == RequantFormula::kF32ThreeOffsets || formula == RequantFormula::kF64Sided;
 }
 
 /// The formulas on floats take accumulators that a kernel keeps in an int32.
@@ -143,8 +162,10 @@ Result dispatch(RequantFormula formula, Result otherwise, Use&& use) {
       return use(Formula<RequantFormula::kF32Fma>{});
     case RequantFormula::kF32Mul:
       return use(Formula<RequantFormula::kF32Mul>{});
-    case RequantFormula::kF32Sided:
-      return use(Formula<RequantFormula::kF32Sided>{});
+    case RequantFormula::kF32TwoOffsets:
+      return use(Formula<RequantFormula::kF32TwoOffsets>{});
+    case RequantFormula::kF32ThreeOffsets:
+      return use(Formula<RequantFormula::kF32ThreeOffsets>{});
     case RequantFormula::kF64Sided:
       return use(Formula<RequantFormula::kF64Sided>{});
     case RequantFormula::kF64Magic:
@@ -166,6 +187,11 @@ RequantConstants nearest_constants(RequantFormula formula, const Affine& line, i
 bool move_multiplier(RequantFormula formula, RequantConstants& constants, int steps);
 void move_offset(RequantFormula formula, RequantConstants& constants, int steps);
 bool has_free_offset(RequantFormula formula);
+/// Whether the offsets are searched for as well (requant_offsets.h).
+inline bool searches_offsets(RequantFormula formula) {
+  return formula == RequantFormula::kF32Fma || formula == RequantFormula::kF32TwoOffsets ||
+         formula == RequantFormula::kF32ThreeOffsets;
+}
 /// The constants of the mirrored function acc -> f(-acc).
 void mirror(RequantConstants& constants);
 /// Empty, or why no constants of this formula can follow the line.

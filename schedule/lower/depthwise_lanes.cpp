@@ -8,6 +8,7 @@
 #include <algorithm>
 #include <cstring>
 #include <numeric>
+#include <set>
 
 #include "schedule/lane_calls.h"
 #include "schedule/lower/depthwise_shape.h"
@@ -149,7 +150,8 @@ class LaneKernel {
   const LaneTile& t_;
   const RequantChoice& choice_;
   const Window wx_;
-  std::string lhs_, weights_, initial_, multiplier_, addend_, zero_point_, out_;
+  std::string lhs_, weights_, initial_, multiplier_, addend_, addend_below_, addend_above_, split_, upper_split_,
+      zero_point_, out_;
   int32_t zero_ = 0;  ///< a zero point that is part of the code
 };
 
@@ -282,8 +284,10 @@ Expr LaneKernel::rounded(const Expr& accumulator, const Expr& at) const {
     sum = Call::make(f32, Call::strict_mul, {x, m}, Call::PureIntrinsic);
   } else {
     Expr addend = load(f32, addend_, at);
-    if (choice_.formula == RequantFormula::kF32Sided)
-      addend = Halide::select(accumulator < make_const(i32x, 0), make_const(f32, 0) - addend, addend);
+    if (!upper_split_.empty())
+      addend = Halide::select(accumulator < load(i32x, upper_split_, at), addend, load(f32, addend_above_, at));
+    if (!split_.empty())
+      addend = Halide::select(accumulator < load(i32x, split_, at), load(f32, addend_below_, at), addend);
     sum = Call::make(f32, "llvm.fma.f32", {x, m, addend}, Call::PureExtern);
   }
   Expr whole;
@@ -396,6 +400,15 @@ Result<NodeLowering> LaneKernel::build() {
   multiplier_ = bind_lanes<float>(ValueType::kF32, "multiplier", [&](size_t ch) { return of[ch].m32; });
   if (choice_.formula != RequantFormula::kF32Mul)
     addend_ = bind_lanes<float>(ValueType::kF32, "addend", [&](size_t ch) { return of[ch].b32; });
+  const bool three = choice_.formula == RequantFormula::kF32ThreeOffsets;
+  if (three || choice_.formula == RequantFormula::kF32TwoOffsets) {
+    addend_below_ = bind_lanes<float>(ValueType::kF32, "addend_below", [&](size_t ch) { return of[ch].below32; });
+    split_ = bind_lanes<int32_t>(ValueType::kI32, "split", [&](size_t ch) { return of[ch].split; });
+  }
+  if (three) {
+    addend_above_ = bind_lanes<float>(ValueType::kF32, "addend_above", [&](size_t ch) { return of[ch].above32; });
+    upper_split_ = bind_lanes<int32_t>(ValueType::kI32, "upper_split", [&](size_t ch) { return of[ch].upper_split; });
+  }
   if (const std::optional<int32_t> common = choice_.common_zero_point())
     zero_ = *common;
   else
@@ -451,9 +464,10 @@ Result<std::optional<NodeLowering>> lower_depthwise_lanes(const LoweringContext&
   if (!tile) return std::optional<NodeLowering>();
   DepthwiseSums sums = depthwise_sums(kernel);
   const auto choice = sums.choose(kernel);
-  if (!choice || (choice->formula != RequantFormula::kF32Magic && choice->formula != RequantFormula::kF32Fma &&
-                  choice->formula != RequantFormula::kF32Shifted && choice->formula != RequantFormula::kF32Mul &&
-                  choice->formula != RequantFormula::kF32Sided)) {
+  static const std::set<RequantFormula> kFormulas = {RequantFormula::kF32Magic,      RequantFormula::kF32Fma,
+                                                     RequantFormula::kF32Shifted,    RequantFormula::kF32Mul,
+                                                     RequantFormula::kF32TwoOffsets, RequantFormula::kF32ThreeOffsets};
+  if (!choice || kFormulas.count(choice->formula) == 0) {
     return std::optional<NodeLowering>();
   }
   QL_ASSIGN(NodeLowering lowering, LaneKernel(kernel, sums, *tile, *choice).build());

@@ -270,9 +270,10 @@ std::optional<RequantChoice> choose_requantization(const RequantRequest& r, std:
   options.block = 0;  // one kernel for all channels, so one formula
   options.formulas = {RequantFormula::kF32Magic, RequantFormula::kF32Fma, RequantFormula::kF32Mul,
                       RequantFormula::kF64Magic, RequantFormula::kF64Fma};
-  // After a sign they cost a selection, which without vectors, or without fast floats, is dearer than what is stated.
+  // They cost a selection, which without vectors, or without fast floats, is dearer than what is stated.
   if (r.context->target.vectorize) {
-    options.formulas.insert(options.formulas.begin() + 3, RequantFormula::kF32Sided);
+    options.formulas.insert(options.formulas.begin() + 3,
+                            {RequantFormula::kF32TwoOffsets, RequantFormula::kF32ThreeOffsets});
     options.formulas.push_back(RequantFormula::kF64Sided);
   }
   // Plain C++: a processor without fast floats, or with none at all.

@@ -16,8 +16,7 @@ struct RequantChoice {
   RequantFormula formula = RequantFormula::kReference;
   std::vector<RequantConstants> channels;  ///< [slice][n]
   int32_t lo = 0, hi = 0;
-  double largest =
-      0;  ///< magnitude of a reachable result before zero point and limits, of kF32Mul, kF32Shifted and kF32Sided
+  double largest = 0;  ///< magnitude of a reachable result before zero point and limits, of kF32Mul and kF32Shifted
 
   /// The zero point that is added after rounding, where all channels have the same small one and 16 bits hold the sum.
   std::optional<int32_t> common_zero_point() const;

@@ -95,7 +95,7 @@ RequantKernel::RequantKernel(const RequantChoice& choice, ValueType out_type, co
   }
   multiplier_ = bind<float>(
       ValueType::kF32, "multiplier", [](auto& c) { return c.m32; }, operands, lowering);
-  if (f == RequantFormula::kF32Mul || f == RequantFormula::kF32Shifted || f == RequantFormula::kF32Sided) {
+  if (f == RequantFormula::kF32Mul || f == RequantFormula::kF32Shifted) {
     const std::optional<int32_t> common = choice.common_zero_point();
     if (common && (joined_ || *common == 0)) {
       zero_ = *common;
@@ -107,10 +107,28 @@ RequantKernel::RequantKernel(const RequantChoice& choice, ValueType out_type, co
   }
   addend_ = bind<float>(
       ValueType::kF32, "addend", [](auto& c) { return c.b32; }, operands, lowering);
+  if (f != RequantFormula::kF32TwoOffsets && f != RequantFormula::kF32ThreeOffsets) return;
+  addend_below_ = bind<float>(
+      ValueType::kF32, "addend_below", [](auto& c) { return c.below32; }, operands, lowering);
+  split_ = bind<int32_t>(
+      ValueType::kI32, "split", [](auto& c) { return c.split; }, operands, lowering);
+  if (f != RequantFormula::kF32ThreeOffsets) return;
+  addend_above_ = bind<float>(
+      ValueType::kF32, "addend_above", [](auto& c) { return c.above32; }, operands, lowering);
+  upper_split_ = bind<int32_t>(
+      ValueType::kI32, "upper_split", [](auto& c) { return c.upper_split; }, operands, lowering);
 }
 
 Expr RequantKernel::load(const Constants& constants, const Expr& channel) {
   return constants.param(constants.uniform ? Expr(0) : channel);
+}
+
+Expr RequantKernel::addend(const Expr& accumulator, const Expr& channel) const {
+  Expr b = load(addend_, channel);
+  if (upper_split_.present)
+    b = Halide::select(accumulator < load(upper_split_, channel), b, load(addend_above_, channel));
+  if (!split_.present) return b;
+  return Halide::select(accumulator < load(split_, channel), load(addend_below_, channel), b);
 }
 
 /// Clamped in float, then moved to where a float's unit is 1: the low byte of the bits is the integer. That is one add
@@ -150,12 +168,10 @@ Expr RequantKernel::saturated(const Expr& accumulator, const Expr& channel) cons
   Expr whole;
   if (choice_.formula == RequantFormula::kF32Magic) {
     whole = Halide::reinterpret<int32_t>(fma(x, m, load(addend_, channel))) - 0x4B400000;
-  } else if (choice_.formula == RequantFormula::kF32Sided) {
-    whole = cast<int32_t>(Halide::round(fma(x, m, by_sign(accumulator, load(addend_, channel)))));
-  } else if (shifted || choice_.formula == RequantFormula::kF32Fma) {
-    whole = cast<int32_t>(Halide::round(fma(x, m, load(addend_, channel))));
-  } else {
+  } else if (choice_.formula == RequantFormula::kF32Mul) {
     whole = cast<int32_t>(Halide::round(x * m));
+  } else {
+    whole = cast<int32_t>(Halide::round(fma(x, m, addend(accumulator, channel))));
   }
   if (zero_point_.present) whole = whole + load(zero_point_, channel);
   const Halide::Type byte = is_signed(out_type_) ? Halide::Int(8) : Halide::UInt(8);
@@ -182,16 +198,15 @@ Expr RequantKernel::apply(const Expr& accumulator, const Expr& channel) const {
       byte = low_byte(fma(cast<float>(accumulator), m, load(addend_, channel)), kMagic + lo, kMagic + hi, Expr());
       break;
     case RequantFormula::kF32Fma:
-      byte = low_byte(fma(cast<float>(accumulator), m, load(addend_, channel)), lo, hi, magic);
+    case RequantFormula::kF32TwoOffsets:
+    case RequantFormula::kF32ThreeOffsets:
+      byte = low_byte(fma(cast<float>(accumulator), m, addend(accumulator, channel)), lo, hi, magic);
       break;
     case RequantFormula::kF32Shifted:
-    case RequantFormula::kF32Sided:
     case RequantFormula::kF32Mul: {
       Expr product;
       if (choice_.formula == RequantFormula::kF32Mul)
         product = cast<float>(accumulator) * m;
-      else if (choice_.formula == RequantFormula::kF32Sided)
-        product = fma(cast<float>(accumulator), m, by_sign(accumulator, load(addend_, channel)));
       else
         product = fma(Halide::reinterpret<float>(accumulator), m, load(addend_, channel));
       if (!zero_point_.present) {
@@ -229,7 +244,8 @@ Expr RequantKernel::apply(const Expr& accumulator, const Expr& channel) const {
 std::string RequantKernel::key() const {
   std::string key = std::string(joined_ ? "requant joined " : "requant ") + name(choice_.formula) + "," +
                     std::to_string(choice_.lo) + "," + std::to_string(choice_.hi) + "+" + std::to_string(zero_) + ",";
-  for (const Constants* c : {&multiplier_, &addend_, &shift_, &zero_point_})
+  for (const Constants* c :
+       {&multiplier_, &addend_, &addend_below_, &addend_above_, &split_, &upper_split_, &shift_, &zero_point_})
     key += c->present ? c->uniform ? "u" : "c" : "-";
   return key;
 }

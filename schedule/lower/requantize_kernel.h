@@ -31,6 +31,8 @@ class RequantKernel {
   static Halide::Expr load(const Constants& constants, const Halide::Expr& channel);
 
   Halide::Expr saturated(const Halide::Expr& accumulator, const Halide::Expr& channel) const;
+  /// The addend of a fma: of several, the one for the accumulator.
+  Halide::Expr addend(const Halide::Expr& accumulator, const Halide::Expr& channel) const;
   Halide::Expr integer(const Halide::Expr& accumulator, const Halide::Expr& channel) const;
   Halide::Expr low_byte(const Halide::Expr& x, float lo, float hi, const Halide::Expr& shift) const;
 
@@ -39,7 +41,7 @@ class RequantKernel {
   std::string node_;
   bool joined_;
   int32_t zero_ = 0;  ///< a zero point that is part of the code
-  Constants multiplier_, addend_, shift_, zero_point_;
+  Constants multiplier_, addend_, addend_below_, addend_above_, split_, upper_split_, shift_, zero_point_;
 };
 
 }  // namespace qlathe

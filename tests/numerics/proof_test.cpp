@@ -16,8 +16,9 @@ using Rounding = RequantizeRounding;
 const std::vector<Formula> kFormulas = {Formula::kF32Magic, Formula::kF32Fma, Formula::kF32Mul,
                                         Formula::kF64Magic, Formula::kF64Fma, Formula::kI64};
 /// With what callers have to ask for.
-const std::vector<Formula> kAllFormulas = {Formula::kF32Shifted, Formula::kF32Magic, Formula::kF32Fma, Formula::kF32Mul,
-                                           Formula::kF64Magic,   Formula::kF64Fma,   Formula::kI64};
+const std::vector<Formula> kAllFormulas = {
+    Formula::kF32Shifted,    Formula::kF32Magic, Formula::kF32Fma, Formula::kF32Mul,
+    Formula::kF32TwoOffsets, Formula::kF64Magic, Formula::kF64Fma, Formula::kI64};
 
 Requantization requantization(Rounding rounding, double scale, int32_t zero_point = 0, int32_t lo = -128,
                               int32_t hi = 127) {
@@ -82,6 +83,30 @@ TEST_P(ProofOf, EveryAcceptedFormulaEqualsTheStatedOneOnTheWholeInterval) {
   }
 }
 
+TEST_P(ProofOf, MoreOffsetsAreFoundForNearlyEveryChannelOfUpToAMillionAccumulators) {
+  std::mt19937 random(9);
+  constexpr int kChannels = 300;
+  const Formula formulas[] = {Formula::kF32Fma, Formula::kF32TwoOffsets, Formula::kF32ThreeOffsets};
+  int found[3] = {};
+  for (int trial = 0; trial < kChannels; ++trial) {
+    // 255 steps over 2^16 to 2^20 accumulators, as convolutions have.
+    const double scale = random_scale(random, -12, -8);
+    const auto reach = static_cast<int64_t>(160 / scale);
+    const auto zero_point = static_cast<int32_t>(random() % 64) - 32;
+    const Requantization stated = requantization(GetParam(), scale, trial % 2 ? -128 : zero_point);
+    const AccumulatorInterval reachable = {-reach, 2 * reach};
+    for (int i = 0; i < 3; ++i) {
+      const RequantProof proof = prove_one(stated, reachable, {formulas[i]});
+      if (proof.blocks[0].formula != formulas[i]) continue;
+      ++found[i];
+      ASSERT_EQ(check_formula(stated, reachable, formulas[i], proof.channels[0]), "") << proof.summary();
+    }
+  }
+  EXPECT_GE(found[0], kChannels * 30 / 100);
+  EXPECT_GE(found[1], kChannels * 80 / 100);
+  EXPECT_GE(found[2], kChannels * 90 / 100);
+}
+
 TEST_P(ProofOf, TheCheckAcceptsANeighbourExactlyWhenAllAccumulatorsAgree) {
   std::mt19937 random(2);
   int equal = 0, different = 0;
@@ -139,15 +164,22 @@ INSTANTIATE_TEST_SUITE_P(Roundings, ProofOf,
                          testing::Values(Rounding::kFixedSingle, Rounding::kFixedDouble, Rounding::kFloatHalfEven),
                          rounding_name);
 
-TEST(Proof, TiesThatRoundTheOtherWayRejectEveryFloatFormula) {
+TEST(Proof, TiesThatRoundTheOtherWayRejectFormulasWithoutAFreeOffset) {
   // acc / 4 half up: 2 gives 1 and -2 gives 0. Half to even needs a larger multiplier for the one, a smaller for the
   // other.
   const Requantization stated = requantization(Rounding::kFixedSingle, 0.25);
-  for (Formula formula :
-       {Formula::kF32Magic, Formula::kF32Fma, Formula::kF32Mul, Formula::kF64Magic, Formula::kF64Fma}) {
+  for (Formula formula : {Formula::kF32Magic, Formula::kF32Mul, Formula::kF64Magic, Formula::kF64Fma})
     EXPECT_EQ(prove_one(stated, {-400, 400}, {formula}).blocks[0].formula, Formula::kReference) << name(formula);
-  }
-  EXPECT_EQ(prove_one(stated, {-400, 400}).blocks[0].formula, Formula::kI64);
+  EXPECT_EQ(prove_one(stated, {-400, 400}, {Formula::kF32Magic, Formula::kF64Magic, Formula::kI64}).blocks[0].formula,
+            Formula::kI64);
+}
+
+TEST(Proof, TiesThatRoundTheOtherWayAreMetByAnotherOffset) {
+  const Requantization stated = requantization(Rounding::kFixedSingle, 0.25);
+  const RequantProof proof = prove_one(stated, {-400, 400}, {Formula::kF32Fma});
+  ASSERT_EQ(proof.blocks[0].formula, Formula::kF32Fma) << proof.summary();
+  EXPECT_GT(proof.channels[0].b32, 0.0f);
+  EXPECT_EQ(first_difference(stated, {-400, 400}, Formula::kF32Fma, proof.channels[0]), 401);
 }
 
 TEST(Proof, TiesOnOneSideOfZeroAreMetByANeighbour) {
