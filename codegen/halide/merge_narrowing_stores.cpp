@@ -18,12 +18,20 @@ const Call* as_saturated(const Expr& e) {
 /// A store of saturate(x), between limits, to 16 neighbouring bytes.
 struct NarrowStore {
   const Store* store = nullptr;
+  Stmt whole;  ///< the store with what it names first: an accumulator that is used twice
   Expr base, wide, z;                               ///< of the index; what is saturated
   std::vector<std::pair<IRNodeType, Expr>> limits;  ///< innermost first, scalars
 
   static std::optional<NarrowStore> of(const Stmt& statement) {
     NarrowStore found;
-    found.store = statement.as<Store>();
+    found.whole = statement;
+    std::vector<std::pair<std::string, Expr>> lets;
+    Stmt inner = statement;
+    for (const LetStmt* let = inner.as<LetStmt>(); let != nullptr; let = inner.as<LetStmt>()) {
+      lets.emplace_back(let->name, let->value);
+      inner = let->body;
+    }
+    found.store = inner.as<Store>();
     if (found.store == nullptr || found.store->value.type().lanes() != 16 || !is_const_one(found.store->predicate))
       return std::nullopt;
     const Ramp* ramp = found.store->index.as<Ramp>();
@@ -31,6 +39,11 @@ struct NarrowStore {
     found.base = ramp->base;
     Expr value = found.store->value;
     while (as_saturated(value) == nullptr) {
+      if (const Let* let = value.as<Let>()) {
+        lets.emplace_back(let->name, let->value);
+        value = let->body;
+        continue;
+      }
       const Max* max = value.as<Max>();
       const Min* min = value.as<Min>();
       if (max == nullptr && min == nullptr) return std::nullopt;
@@ -40,6 +53,10 @@ struct NarrowStore {
       value = max != nullptr ? max->a : min->a;
     }
     found.wide = as_saturated(value)->args[0];
+    for (size_t i = lets.size(); i-- > 0;) {
+      if (expr_uses_var(found.base, lets[i].first)) return std::nullopt;
+      found.wide = Let::make(lets[i].first, lets[i].second, found.wide);
+    }
     found.z = as_saturated(value)->args[1];
     if (const Broadcast* broadcast = found.z.as<Broadcast>()) found.z = broadcast->value;
     if (!is_const(found.z)) return std::nullopt;
@@ -65,7 +82,7 @@ class MergeNarrowingStores : public IRMutator {
       // best).
       std::vector<Stmt> alone;
       for (const Place& place : places)
-        alone.push_back(substitute(place, Stmt(s.store)));
+        alone.push_back(substitute(place, s.whole));
       return Block::make(alone);
     }
     const Halide::Type byte = s.store->value.type().element_of(), all = byte.with_lanes(64);
