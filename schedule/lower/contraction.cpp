@@ -215,17 +215,30 @@ std::string ContractionBuilder::key_text() const {
     key += std::to_string(w.kernel) + "/" + std::to_string(w.stride) + "/" + std::to_string(w.dilation) + ",";
   key += std::string(qlathe::name(plan_.lhs_type)) + "*" + qlathe::name(plan_.rhs_type) + "+" +
          qlathe::name(plan_.accumulator) + ";" + tile().text() + ";";
-  const std::vector<int64_t> numbers = {tile().chunk,         tile().chunks,
-                                        reduction().blocks,   reduction().kr,
-                                        reduction().parts,    plan_.lhs_zp,
-                                        plan_.lhs_offset,     plan_.rhs_offset,
-                                        plan_.storage.offset, plan_.storage.fold_zero_point,
-                                        plan_.row_sums,       plan_.has_lhs_zp,
-                                        plan_.has_rhs_zp,     static_cast<int64_t>(attrs_.scale_order),
-                                        plan_.interleaved,    !plan_.initial.empty(),
-                                        !plan_.sums.empty(),  plan_.words,
-                                        plan_.multiplied,     plan_.folded,
-                                        plan_.packs_scales,   static_cast<int64_t>(plan_.total)};
+  const std::vector<int64_t> numbers = {tile().chunk,
+                                        tile().chunks,
+                                        reduction().blocks,
+                                        reduction().kr,
+                                        reduction().parts,
+                                        plan_.lhs_zp,
+                                        plan_.lhs_offset,
+                                        plan_.rhs_offset,
+                                        plan_.storage.offset,
+                                        plan_.storage.fold_zero_point,
+                                        plan_.row_sums,
+                                        plan_.has_lhs_zp,
+                                        plan_.has_rhs_zp,
+                                        static_cast<int64_t>(attrs_.scale_order),
+                                        plan_.interleaved,
+                                        !plan_.initial.empty(),
+                                        !plan_.sums.empty(),
+                                        plan_.words,
+                                        plan_.multiplied,
+                                        plan_.folded,
+                                        plan_.packs_scales,
+                                        static_cast<int64_t>(plan_.total),
+                                        plan_.row_factor.value_or(0),
+                                        reduction().bytes};
   for (int64_t v : numbers)
     key += std::to_string(v) + ",";
   if (plan_.packs_scales) key += to_string(element_bounds(c_.in(kRhsScale))) + ",";

@@ -67,8 +67,7 @@ class ContractionBuilder {
     std::vector<Halide::Expr> window;
     std::vector<std::pair<std::string, std::string>> names;  ///< Halide::RVar, its readable name
   };
-  /// `without` elements of the run are not taken.
-  Loops loops(int kr, int parts, int lanes, const std::string& prefix, int64_t without = 0) const;
+  Loops loops(int kr, int parts, int lanes, const std::string& prefix) const;
   /// Without those over the elements of a step.
   Loops outer_loops(int64_t steps, const std::string& prefix) const;
 
@@ -148,11 +147,10 @@ class ContractionBuilder {
     return blocked() && !plan_.folded ? at * i32(reduction().blocks) + block : at;
   }
 
-  /// The sums of lhs that a zero point of rhs is multiplied by: by the dot instruction with ones, into lanes that are
-  /// added at the end.
+  /// The sums of lhs that a zero point of rhs is multiplied by (contraction_row_sums.cpp).
   void define_row_sums();
-  /// Returns how many elements of the run are summed so.
-  int64_t define_row_lanes(const std::vector<Halide::Var>& args);
+  /// By the dot instruction, in as many lanes as there are elements for, added at the end.
+  void define_row_lanes(const std::vector<Halide::Var>& args);
   void schedule_row_sums(const Halide::Var& xo, const Halide::Var& x);
   std::vector<Halide::Var> row_variables() const {
     std::vector<Halide::Var> args(row_vars_.rbegin(), row_vars_.rend());
@@ -221,12 +219,15 @@ class ContractionBuilder {
   ContractionCoordinates here_;
   Halide::ImageParam lhs_, weights_, initial_, sums_, scales_;
   Halide::Func accumulator_{"acc"}, blocks_{"sum"}, decoded_{"w"}, staged_{"flipped"}, registers_{"a"},
-      row_lanes_{"row_lanes"}, row_sums_{"row_sums"}, out_{"out"};
+      row_sums_{"row_sums"}, out_{"out"};
+  /// Partial sums of rows in a vector: the reduction's loops over the elements of a step and the lanes, and the loop
+  /// that adds the lanes.
   struct RowLanes {
-    Halide::RVar j, lane;
+    Halide::Func sums;
+    Halide::Var lane;
+    Halide::RVar j, total;
   };
-  std::vector<RowLanes> row_lane_stages_;  ///< updates of row_lanes_, by fewer and fewer lanes
-  Halide::RDom row_total_;
+  std::vector<RowLanes> row_lanes_;  ///< of fewer and fewer lanes
   Loops reduce_;
   Halide::Var q_, h_, b_{"b"};
   std::string block_loop_, row_loop_, requant_key_;

@@ -134,6 +134,21 @@ void choose_operand_storage(ContractionPlan& plan) {
   }
 }
 
+/// Bytes that the constant weights less their zero points take; see bytes_of_weights.
+int weight_bytes(const HostTensor& rhs, const ContractionPlan& plan, const std::vector<int64_t>& zero_points) {
+  const int64_t blocks = plan.reduction.blocks, reduction = plan.shape.reduction, run = reduction / blocks;
+  int64_t lo = 0, hi = 0;
+  for (int64_t i = 0; i < rhs.size(); i++) {
+    const int64_t zp = zero_points[static_cast<size_t>(i / reduction * blocks + i % reduction / run)];
+    lo = std::min(lo, rhs.int_at(i) - zp);
+    hi = std::max(hi, rhs.int_at(i) - zp);
+  }
+  return bytes_of_weights(lo, hi);
+}
+
+/// Runs that multiplying twice costs less than summing rows for: a vector of them has few elements.
+bool short_run(const ReductionPlan& r) { return r.run < 4 * r.kr && r.steps() * r.positions() <= 12; }
+
 Status choose_zero_points(ContractionPlan& plan, std::optional<std::vector<int64_t>>& rhs_zero_points) {
   const LoweringContext& c = *plan.context;
   if (c.has(kLhsZeroPoint)) {
@@ -142,22 +157,35 @@ Status choose_zero_points(ContractionPlan& plan, std::optional<std::vector<int64
     else
       plan.has_lhs_zp = true;
   }
-  if (!c.has(kRhsZeroPoint)) return {};
-  const Tensor& zp = c.in(kRhsZeroPoint);
-  plan.has_rhs_zp = true;
-  if (!zp.is_constant() || !plan.constant_rhs || !byte_integer(plan.rhs_type)) return {};
-  const std::vector<int64_t> spread = spread_to_channels(*zp.data, plan.shape, plan.reduction.blocks);
+  plan.has_rhs_zp = c.has(kRhsZeroPoint);
+  if (!plan.has_rhs_zp && plan.rhs_offset == 0) return {};
+  if (!plan.constant_rhs || !byte_integer(plan.rhs_type)) return {};
+  std::vector<int64_t> spread(static_cast<size_t>(plan.shape.batches * plan.shape.groups_n * plan.shape.n) *
+                              static_cast<size_t>(plan.reduction.blocks));
+  if (plan.has_rhs_zp) {
+    const Tensor& zp = c.in(kRhsZeroPoint);
+    if (!zp.is_constant()) return {};
+    spread = spread_to_channels(*zp.data, plan.shape, plan.reduction.blocks);
+  }
   const auto [lo, hi] = std::minmax_element(spread.begin(), spread.end());
   const ValueTypeInfo& rhs = info(plan.rhs_type);
-  if (*lo == 0 && *hi == 0) {
-    plan.has_rhs_zp = false;
-    return {};
-  }
+  if (*lo == 0 && *hi == 0) plan.has_rhs_zp = false;
+  if (!plan.has_rhs_zp && plan.rhs_offset == 0) return {};
   if (plan.reduction.parts > 1) {
     if (*lo != *hi || *lo < rhs.min || *lo > rhs.max) return {};
     plan.storage.offset = *lo - rhs.min;
   } else {
-    if (rhs.min - *hi < -128 || rhs.max - *lo > 127) return {};
+    const int bytes = weight_bytes(*c.in(kRhs).data, plan, spread);
+    const bool two = bytes == 2 && plan.dot && !plan.widen && plan.reduction.blocks == 1 && short_run(plan.reduction);
+    if (bytes != 1 && !two) {
+      const int64_t factor = -(*lo + plan.rhs_offset);
+      if (*lo == *hi && plan.dot && factor >= INT8_MIN && factor <= INT8_MAX) {
+        plan.row_factor = static_cast<int8_t>(factor);
+        plan.has_rhs_zp = false;
+      }
+      return {};
+    }
+    if (two) plan.reduction.add_byte_axis();
     plan.storage.type = ValueType::kI8;
     plan.storage.offset = plan.rhs_offset = 0;
   }
@@ -189,11 +217,12 @@ bool fold_multiplier(const ContractionPlan& plan, std::vector<int64_t>& sums) {
 
 /// Start values that stand for the zero points and the bias (int32 arithmetic wraps).
 void make_initial(ContractionPlan& plan, const HostTensor* bias) {
-  const int64_t lhs_zp = plan.lhs_zp + plan.lhs_offset, count = plan.reduction.run * plan.reduction.positions();
+  const int64_t lhs_zp = plan.lhs_zp + plan.lhs_offset, count = plan.reduction.products();
   const std::vector<int32_t>& raw = plan.weights->sums;
   std::vector<int64_t> sums(raw.begin(), raw.end());
+  // With a factor of row sums the weights are what is multiplied and that.
   for (int64_t& sum : sums)
-    sum += count * plan.rhs_offset;
+    sum += count * (plan.rhs_offset + plan.row_factor.value_or(0));
   plan.folded = fold_multiplier(plan, sums);
   plan.initial.assign(sums.size(), 0);
   // sum (a - za)(w - zw) = sum a w - za sum w - zw (sum a - count za); the terms with a run-time factor are the
@@ -298,14 +327,13 @@ Result<ContractionPlan> plan_contraction(const LoweringContext& c) {
   plan.total = plan.accumulator;
   // Blocks of bytes that cannot leave 32 bits, flipped signs and zero points included, are summed there.
   if (plan.multiplied && plan.accumulator == ValueType::kI64 && byte_integer(plan.lhs_type) &&
-      byte_integer(plan.rhs_type) &&
-      reduction.run * reduction.positions() <= std::numeric_limits<int32_t>::max() / 65025)
+      byte_integer(plan.rhs_type) && reduction.products() <= std::numeric_limits<int32_t>::max() / 65025)
     plan.accumulator = ValueType::kI32;
   choose_operand_storage(plan);
   std::optional<std::vector<int64_t>> rhs_zero_points;
   QL_RETURN_IF_ERROR(choose_zero_points(plan, rhs_zero_points));
   plan.by_lane = plan.dot && multiplies_by_lane(c.target) && reduction.parts == 1 && reduction.run % 16 == 0;
-  plan.row_sums = !plan.float_sum && (plan.has_rhs_zp || plan.rhs_offset != 0);
+  plan.row_sums = !plan.float_sum && (plan.has_rhs_zp || plan.row_factor || plan.rhs_offset != 0);
 
   // The tiled axis is the innermost one that shares its weights, unless that is very short.
   std::vector<RowAxis>& rows = plan.shape.rows;
@@ -350,7 +378,7 @@ Result<ContractionPlan> plan_contraction(const LoweringContext& c) {
   if (!plan.constant_rhs) {
     plan.run_time_sums = !plan.float_sum && (plan.has_lhs_zp || plan.lhs_zp + plan.lhs_offset != 0);
     plan.accumulator_bound = product_bound(plan.lhs_type, c.has(kLhsZeroPoint), plan.rhs_type, c.has(kRhsZeroPoint),
-                                           reduction.run * reduction.positions(), 0, plan.accumulator);
+                                           reduction.products(), 0, plan.accumulator);
     return plan;
   }
   plan.weights = pack_weights(*rhs.data, plan.shape, plan.tile, reduction, plan.storage,
@@ -366,7 +394,7 @@ Result<ContractionPlan> plan_contraction(const LoweringContext& c) {
   for (int64_t i = 0; bias != nullptr && i < bias->size(); i++)
     added = std::max(added, std::abs(static_cast<double>(bias->int_at(i))));
   plan.accumulator_bound = product_bound(plan.lhs_type, c.has(kLhsZeroPoint), plan.rhs_type, c.has(kRhsZeroPoint),
-                                         reduction.run * reduction.positions(), added, plan.accumulator);
+                                         reduction.products(), added, plan.accumulator);
   return plan;
 }
 

@@ -34,6 +34,9 @@ struct ContractionPlan {
   bool has_rhs_zp = false;  ///< a zero point of rhs is subtracted by the kernel
   int64_t lhs_zp = 0;       ///< constant zero point of lhs where it is one number
   bool row_sums = false;    ///< sums of lhs are needed, for has_rhs_zp or a rhs_offset
+  /// A constant that all elements of lhs are multiplied by as their sums are made, in place of a zero point of rhs;
+  /// `initial` holds what the zero point of lhs adds to it.
+  std::optional<int8_t> row_factor;
   bool scaled = false;      ///< has float scale operands: blocks are added in float32
   bool multiplied = false;  ///< one of the scales is a multiplier: blocks are added in `total`
   ValueType total = ValueType::kI32;

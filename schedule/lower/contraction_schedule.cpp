@@ -129,17 +129,6 @@ void ContractionBuilder::schedule() {
   if (plan_.row_sums) schedule_row_sums(xo, sx);
 }
 
-void ContractionBuilder::schedule_row_sums(const Var& xo, const Var& x) {
-  row_sums_.compute_at(out_, xo);
-  if (row_lane_stages_.empty()) return;
-  row_sums_.update(0).atomic().vectorize(row_total_.x);
-  row_lanes_.compute_at(row_sums_, x).vectorize(l_);
-  for (size_t i = 0; i < row_lane_stages_.size(); i++) {
-    auto update = row_lanes_.update(static_cast<int>(i));
-    update.atomic().vectorize(row_lane_stages_[i].j).vectorize(row_lane_stages_[i].lane);
-  }
-}
-
 void ContractionBuilder::schedule_interleaved(const Var& x) {
   const Var v("v"), lane("c");
   auto update = accumulator_.update();

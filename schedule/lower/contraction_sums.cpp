@@ -12,15 +12,14 @@ using Halide::RDom;
 using Halide::RVar;
 using Halide::Var;
 
-ContractionBuilder::Loops ContractionBuilder::loops(int kr, int parts, int lanes, const std::string& prefix,
-                                                    int64_t without) const {
+ContractionBuilder::Loops ContractionBuilder::loops(int kr, int parts, int lanes, const std::string& prefix) const {
   Halide::Region region;
   Loops out;
   std::vector<std::string> names;
   if (kr > 1) region.push_back({0, kr}), names.push_back("j");
   if (parts > 1) region.push_back({0, parts}), names.push_back("part");
   if (lanes > 1) region.push_back({0, lanes}), names.push_back("lane");
-  const int64_t at_once = int64_t{kr} * parts * lanes, steps = (reduction().run - without + at_once - 1) / at_once;
+  const int64_t at_once = int64_t{kr} * parts * lanes, steps = (reduction().run + at_once - 1) / at_once;
   region.push_back({0, i32(steps)}), names.push_back("k");
   for (size_t a = reduction().window.size(); a-- > 0;) {
     region.push_back({0, i32(reduction().window[a].extent)});
@@ -181,72 +180,6 @@ void ContractionBuilder::accumulate_words(const std::vector<Expr>& at, const Exp
     accumulator_.update().rename(RVar(from), RVar(to));
 }
 
-void ContractionBuilder::define_row_sums() {
-  std::vector<Var> args = row_variables();
-  if (blocked()) args.push_back(block_);
-  row_sums_(args) = 0;
-  const int64_t summed = plan_.dot && c_.target.vectorize ? define_row_lanes(args) : 0;
-  if (summed == reduction().run) return;
-  // What is left is less than two steps of the dot instruction.
-  const Loops r = loops(1, 1, 1, "rs", summed);
-  row_sums_(args) += cast<int32_t>(lhs_value(lhs_position(r.s + i32(summed), r.window, block_)));
-  auto rest = row_sums_.update(summed == 0 ? 0 : 1);
-  for (const auto& [from, to] : r.names)
-    rest.rename(RVar(from), RVar(to));
-}
-
-int64_t ContractionBuilder::define_row_lanes(const std::vector<Var>& args) {
-  const int kr = reduction().kr;
-  const int64_t run = reduction().run, most = c_.target.lanes(32);
-  if (run < 4 * kr) return 0;
-  PackedConstant constant;
-  constant.name = name() + ".ones";
-  constant.type = ValueType::kI8;
-  constant.shape = {most * kr};
-  constant.bytes.assign(static_cast<size_t>(most * kr), 1);
-  constant.layout = "[lane][" + std::to_string(kr) + "]";
-  const int index = static_cast<int>(lowering_.constants.size());
-  lowering_.constants.push_back(constant);
-  const Halide::ImageParam ones = operands_.constant(constant, index, "ones");
-
-  std::vector<Var> at = args;
-  at.insert(at.begin(), l_);
-  row_lanes_(at) = 0;
-  row_lanes_.bound(l_, 0, i32(most));
-  int64_t summed = 0;
-  for (int64_t lanes = most; lanes >= 2; lanes /= 2) {
-    const int64_t steps = (run - summed) / (lanes * kr);
-    if (steps == 0) continue;
-    Halide::Region region = {{0, kr}, {0, i32(lanes)}, {0, i32(steps)}};
-    for (size_t a = reduction().window.size(); a-- > 0;)
-      region.push_back({0, i32(reduction().window[a].extent)});
-    const RDom r(region, "rl");
-    std::vector<Expr> window;
-    for (size_t a = 0; a < reduction().window.size(); a++)
-      window.push_back(r[static_cast<int>(2 + reduction().window.size() - a)]);
-    const Expr lane_element = r[1] * kr + r[0];
-    const Expr position = lhs_position(r[2] * i32(lanes * kr) + i32(summed) + lane_element, window, block_);
-    std::vector<Expr> here(at.begin(), at.end());
-    here[0] = r[1];
-    const auto term = [&](const Expr& value) { return cast<int32_t>(cast<int16_t>(value)); };
-    row_lanes_(here) += term(lhs_value(position)) * term(ones(lane_element));
-    auto update = row_lanes_.update(static_cast<int>(row_lane_stages_.size()));
-    RowLanes stage{{r[0]}, {r[1]}};
-    row_lane_stages_.push_back(stage);
-    update.rename(r[2], RVar("k"));
-    for (size_t a = 0; a < reduction().window.size(); a++) {
-      const int of = static_cast<int>(2 + reduction().window.size() - a);
-      update.rename(r[of], RVar(reduction().window[a].name));
-    }
-    summed += steps * lanes * kr;
-  }
-  row_total_ = RDom(0, i32(most), "lane");
-  std::vector<Expr> here(at.begin(), at.end());
-  here[0] = row_total_.x;
-  row_sums_(args) += row_lanes_(here);
-  return summed;
-}
-
 void ContractionBuilder::define_interleaved() {
   const Expr block = blocked() ? Expr(block_) : Expr(0);
   std::vector<Var> args = blocked() ? variables_with(block_) : variables();
@@ -369,11 +302,13 @@ Expr ContractionBuilder::corrected(const Expr& raw, const Expr& block) const {
   if (plan_.has_lhs_zp) lhs_zp = zero_point(kLhsZeroPoint, block) + i32(plan_.lhs_offset);
   const bool constant_zero = !plan_.has_lhs_zp && plan_.lhs_zp + plan_.lhs_offset == 0;
   if (sums_.defined()) value -= wide(lhs_zp) * wide(sums_(channel_index(block)));
-  if (plan_.row_sums) {
+  if (plan_.row_factor) {
+    value += wide(row_sum(block));
+  } else if (plan_.row_sums) {
     Expr rhs_zp = i32(plan_.rhs_offset);
     if (plan_.has_rhs_zp) rhs_zp = zero_point(kRhsZeroPoint, block) + i32(plan_.rhs_offset);
     Expr sum = wide(row_sum(block));
-    if (!constant_zero) sum -= wide(lhs_zp) * wide(i32(reduction().run * reduction().positions()));
+    if (!constant_zero) sum -= wide(lhs_zp) * wide(i32(reduction().products()));
     value -= wide(rhs_zp) * sum;
   }
   return value;

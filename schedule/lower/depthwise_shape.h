@@ -1,7 +1,5 @@
 #pragma once
 /// What the two forms of the depthwise kernel share: loops over the result, operands, the epilogue.
-#include <algorithm>
-#include <cstdint>
 #include <optional>
 #include <string>
 #include <vector>
@@ -10,6 +8,7 @@
 #include "schedule/lower/flat_operands.h"
 #include "schedule/lower/product_epilogue.h"
 #include "schedule/lower/requantize_choice.h"
+#include "schedule/packing/contraction_weights.h"
 
 namespace qlathe {
 
@@ -61,12 +60,6 @@ bool depthwise_sums_apply(const LoweringContext& context);
 int depthwise_weight_bytes(const DepthwiseKernel& kernel);
 /// Element (ky, kx, c) of the weights less its zero point.
 int64_t depthwise_weight(const DepthwiseKernel& kernel, int64_t ky, int64_t kx, int64_t channel);
-/// One of the bytes that add up to it.
-inline int8_t byte_of_weight(int64_t weight, int byte) {
-  const int64_t first = std::clamp<int64_t>(weight, INT8_MIN, INT8_MAX);
-  return static_cast<int8_t>(byte == 0 ? first : weight - first);
-}
-
 /// Rows of the result that share interleaved rows of lhs.
 struct DepthwiseRows {
   int64_t tile = 1;    ///< result rows

@@ -42,8 +42,7 @@ int depthwise_weight_bytes(const DepthwiseKernel& k) {
       }
     }
   }
-  if (lo >= INT8_MIN && hi <= INT8_MAX) return 1;
-  return lo >= 2 * INT8_MIN && hi <= 2 * INT8_MAX ? 2 : 0;
+  return bytes_of_weights(lo, hi);
 }
 
 DepthwiseSums depthwise_sums(const DepthwiseKernel& k) {

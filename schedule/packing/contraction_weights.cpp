@@ -84,7 +84,8 @@ PackedWeights pack_weights(const HostTensor& rhs, const ContractionShape& shape,
                 out.sums[static_cast<size_t>(zp_index)] += static_cast<int32_t>(rhs.int_at(source));
               continue;
             }
-            const int64_t value = (integers ? rhs.int_at(source) : rhs.bytes()[source]) - zp;
+            int64_t value = (integers ? rhs.int_at(source) : rhs.bytes()[source]) - zp;
+            if (plan.bytes > 1) value = byte_of_weight(value, static_cast<int>(p % plan.bytes));
             if (!out.sums.empty()) out.sums[static_cast<size_t>(zp_index)] += static_cast<int32_t>(value);
             const int64_t code = value + storage.offset;
             if (packed) {
@@ -111,6 +112,7 @@ PackedWeights pack_weights(const HostTensor& rhs, const ContractionShape& shape,
     layout +=
         ", " + std::to_string(plan.parts) + " steps a " + (element_bytes == 1 ? "byte" : "word") + ", low bits first";
   if (storage.offset != 0) layout += ", stored + " + std::to_string(storage.offset);
+  if (plan.bytes > 1) layout += ", a weight is the sum of two bytes";
   if (storage.fold_zero_point) layout += ", zero point subtracted";
   if (!plan.exact()) layout += ", zero-padded";
   out.constant.layout = layout;

@@ -1,5 +1,7 @@
 #pragma once
 /// Constant right operands of contractions, laid out the way the kernel streams through them.
+#include <algorithm>
+#include <cstdint>
 #include <string>
 #include <vector>
 
@@ -17,11 +19,19 @@ struct ReductionPlan {
   int64_t run = 1;      ///< elements a window position or block
   bool decode = false;  ///< blocks cut across window positions: a position is recovered from the flattened index
   int kr = 1;           ///< elements multiplied at once
+  int bytes = 1;        ///< that add up to a weight; with 2 the innermost axis of `window` is over them
   int parts = 1;        ///< steps that share a byte (2 for 4-bit weights, 4 for 2-bit ones), or a word (8, 16)
 
   int64_t steps() const { return (run + kr - 1) / kr; }
   int64_t packed_steps() const { return (steps() + parts - 1) / parts; }
-  int64_t positions() const;  ///< of the window
+  int64_t positions() const;  ///< of the window, times `bytes`
+  /// Products a result element.
+  int64_t products() const { return run * positions() / bytes; }
+  /// Weights become sums of two bytes: one more axis, along which lhs stays where it is.
+  void add_byte_axis() {
+    bytes = 2;
+    window.push_back({"byte", 2, 0, 0});
+  }
   /// A run shorter than a step hangs over: at the first position of the outermost window axis it begins the step, at
   /// the others it ends it, so that nothing beyond the operand is read.
   bool overhang() const { return run < kr && !window.empty(); }
@@ -33,7 +43,18 @@ struct ReductionPlan {
   bool exact() const { return run % kr == 0 && steps() % parts == 0; }
 };
 
-/// What is stored for an element: code = element + offset - (fold: its zero point).
+/// One of the bytes that add up to a weight between -256 and 254.
+inline int8_t byte_of_weight(int64_t weight, int byte) {
+  const int64_t first = std::clamp<int64_t>(weight, INT8_MIN, INT8_MAX);
+  return static_cast<int8_t>(byte == 0 ? first : weight - first);
+}
+/// How many bytes the weights in [lo, hi] are stored as: 1 or 2; 0 where two are not enough.
+inline int bytes_of_weights(int64_t lo, int64_t hi) {
+  if (lo >= INT8_MIN && hi <= INT8_MAX) return 1;
+  return lo >= 2 * INT8_MIN && hi <= 2 * INT8_MAX ? 2 : 0;
+}
+
+/// What is stored for an element: code = element + offset - (fold: its zero point), or one of its bytes.
 struct WeightStorage {
   ValueType type = ValueType::kI8;  ///< of a stored byte or word
   int bits = 8;                     ///< of an element: 4 and 2 are packed, low bits first

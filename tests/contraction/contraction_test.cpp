@@ -115,6 +115,35 @@ TEST_P(ContractionOn, IntegerTypesAndZeroPoints) {
   check(specs, GetParam());
 }
 
+/// Weights less their zero point that are no bytes: two bytes of short runs, sums of rows of longer ones.
+TEST_P(ContractionOn, WeightsOfUint8WithAnyZeroPoint) {
+  std::vector<ContractionSpec> specs;
+  for (const int64_t run : {5, 9, 16, 17, 24, 40, 63, 64, 72, 100, 151}) {
+    ContractionSpec s = dense(9, run, run % 2 == 0 ? 32 : 20);
+    s.rhs_type = V::kU8;
+    s.lhs_type = run % 3 == 0 ? V::kI8 : V::kU8;
+    s.rhs_zero_point = run % 5 == 0 ? Operand::kPerChannel : Operand::kOne;
+    if (run != 72) s.lhs_zero_point = run % 4 == 0 ? Operand::kPerRow : Operand::kOne;
+    s.label = "run of " + std::to_string(run);
+    specs.push_back(s);
+    s.rhs_zero_point = Operand::kAbsent;
+    s.label += ", no zero point";
+    specs.push_back(s);
+  }
+  for (const int64_t channels : {1, 2, 3, 8, 20, 32}) {
+    ContractionSpec s = conv2d(9, 12, channels, 24, {3, 1, 1}, {3, 2, 1});
+    s.rhs_type = V::kU8;
+    s.rhs_zero_point = s.lhs_zero_point = Operand::kOne;
+    s.label = "window of " + std::to_string(channels) + " channels";
+    specs.push_back(s);
+    s.lhs_type = V::kI8;
+    s.run_time_zero_points = true;
+    s.label += ", run-time zero points";
+    specs.push_back(s);
+  }
+  check(specs, GetParam());
+}
+
 TEST_P(ContractionOn, ScalesPerRowChannelAndBlock) {
   std::vector<ContractionSpec> specs;
   for (ScaleOrder order : {ScaleOrder::kLhsFirst, ScaleOrder::kRhsFirst}) {

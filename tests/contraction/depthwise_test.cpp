@@ -78,6 +78,25 @@ TEST_P(DepthwiseOn, TypesZeroPointsAndScales) {
   check(specs, GetParam());
 }
 
+/// Weights less their zero point that are no bytes take two.
+TEST_P(DepthwiseOn, WeightsOfUint8WithAnyZeroPoint) {
+  std::vector<ContractionSpec> specs;
+  for (const int64_t channels : {6, 20, 32, 64, 96, 144}) {
+    for (const Operand zero_point : {Operand::kOne, Operand::kPerChannel, Operand::kAbsent}) {
+      const int64_t kernel = channels == 96 ? 5 : 3;
+      ContractionSpec s = depthwise(11, 13, channels, 1, {kernel, channels % 5 == 4 ? 2 : 1, 1}, {kernel, 1, 1});
+      s.rhs_type = V::kU8;
+      s.rhs_zero_point = zero_point;
+      s.lhs_zero_point = Operand::kOne;
+      s.label += " zero point " + std::to_string(static_cast<int>(zero_point));
+      specs.push_back(to_bytes(s, V::kU8, 0.002f, 11, channels));
+      s.lhs_type = V::kI8;
+      specs.push_back(s);
+    }
+  }
+  check(specs, GetParam());
+}
+
 /// Registers of 64 bytes: parts of a column, a column, several columns.
 TEST_P(DepthwiseOn, BytesInAndOut) {
   std::vector<ContractionSpec> specs;
