@@ -18,8 +18,8 @@ const Call* as_saturated(const Expr& e) {
 /// A store of saturate(x), between limits, to 16 neighbouring bytes.
 struct NarrowStore {
   const Store* store = nullptr;
-  Stmt whole;  ///< the store with what it names first: an accumulator that is used twice
-  Expr base, wide, z;                               ///< of the index; what is saturated
+  Stmt whole;          ///< the store with what it names first: an accumulator that is used twice
+  Expr base, wide, z;  ///< of the index; what is saturated
   std::vector<std::pair<IRNodeType, Expr>> limits;  ///< innermost first, scalars
 
   static std::optional<NarrowStore> of(const Stmt& statement) {
