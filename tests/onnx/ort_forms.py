@@ -198,6 +198,39 @@ def contributed():
     yield one("QLinearWhere", [(np.array([True, False, True]),), byte, *quantized, byte, np.float32(.03), np.uint8(7), np.float32(.05), np.uint8(100)])
 
 
+def signals():
+    for op in ("HannWindow", "HammingWindow", "BlackmanWindow"):
+        for periodic in (0, 1):
+            yield form(f"{op} {periodic}", op, [np.int64(8)], periodic=periodic)
+    for opset, further, attributes in ((17, [], {"axis": 1}), (20, [None, np.int64(1)], {})):
+        for parts in (1, 2):
+            for inverse in (0, 1):
+                yield form(f"DFT {opset}, {parts} parts, inverse {inverse}", "DFT", [(real(2, 7, 3, parts),), *further], opset, inverse=inverse, **attributes)
+        yield form(f"DFT {opset} onesided", "DFT", [(real(2, 8, 1),), *further], opset, onesided=1, **attributes)
+    yield form("DFT of a length", "DFT", [(real(2, 8, 1),), np.int64(6)], axis=1)
+    yield form("DFT of more zeros", "DFT", [(real(2, 8, 1),), np.int64(12)], axis=1)
+    yield form("STFT", "STFT", [(real(2, 32, 1),), np.int64(4), real(8)])
+    yield form("STFT without a window", "STFT", [(real(1, 32, 1),), np.int64(5), None, np.int64(16)], onesided=0)
+
+
+def attentions():
+    def one(op, name, operands, **attributes):
+        return form(f"{op} {name}", op, operands, domain=MICROSOFT, num_heads=2, **attributes)
+
+    x, w, b = (real(2, 4, 8),), real(8, 24), real(24)
+    yield one("Attention", "", [x, w, b])
+    yield one("Attention", "unidirectional", [x, w, b], unidirectional=1)
+    yield one("Attention", "lengths", [x, w, b, np.array([3, 4], np.int32)])
+    yield one("Attention", "mask", [x, w, b, (np.array([[1, 1, 0, 1], [0, 1, 1, 1]], np.int32),)])
+    yield one("Attention", "sizes", [x, real(8, 20), real(20)], qkv_hidden_sizes=[8, 8, 4])
+    for dtype in (np.uint8, np.int8):
+        weights = integers(dtype, 8, 24)
+        byte = (integers(np.uint8, 2, 4, 8),)
+        yield one("QAttention", np.dtype(dtype).name, [byte, weights, b, np.float32(.02), np.float32(.01), None, np.uint8(120), dtype(3)])
+    yield one("MultiHeadAttention", "", [(real(2, 3, 8),), (real(2, 4, 8),), (real(2, 4, 8),)])
+    yield one("MultiHeadAttention", "bias", [(real(2, 3, 8),), (real(2, 4, 8),), (real(2, 4, 8),), real(24)])
+
+
 def quantized_form(dtype, name, op, shapes, further=(), **attributes):
     """Every operand quantized and dequantized before the operator, its result quantized."""
     limits = np.iinfo(dtype)
@@ -271,7 +304,7 @@ def compare(qlathe, folder, case):
 
 
 def main(qlathe, part=""):
-    cases = [case for group in (windows, resizes, movements, equations, recurrences, contributed, quantized) for case in group() if part in case[0]]
+    cases = [case for group in (windows, resizes, movements, equations, recurrences, contributed, signals, attentions, quantized) for case in group() if part in case[0]]
     failed = 0
     with tempfile.TemporaryDirectory() as temporary:
         for case in cases:
