@@ -14,6 +14,7 @@ Usage: ./dev COMMAND [arguments]         (every command first installs what is m
   build [targets]          build into build/
   cases DIR... [options]   compare reference cases with the compiler's results
   bench [arguments]        measure speed, as fractions of what this machine can do
+  compare MODEL...         time models in turns with LiteRT or ONNX Runtime
   coverage                 run the ONNX cases and write docs/coverage.md
   lint                     formatting, arrows between rooms, file sizes, scripts
   format [files]           format the C++ sources in place
