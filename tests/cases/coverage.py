@@ -4,11 +4,13 @@
 
 RUNNER is the program qlathe-cases, or - for what KEEP holds alone (paths that were not run are left out); SHARED the folder of the reference data,
 OUT the file to write. All takes the better part of an hour: what the runner said is kept in the folder KEEP, and a second run with the same program
-begins where the first was stopped.
+begins where the first was stopped. Objects of emitted sources are kept too, by what they were compiled from: of a changed program only those of the
+sources that changed are compiled again.
 """
 
 import collections
 import json
+import os
 import pathlib
 import subprocess
 import sys
@@ -37,7 +39,7 @@ class Runner:
         elif not report.exists() or report.stat().st_mtime < program.stat().st_mtime:
             partial = report.with_suffix(".part")
             subprocess.run([self.program, "--via", via, "--timeout", "1800", "--json", partial, *options, *map(str, folders)],
-                           stdout=subprocess.DEVNULL, check=False)
+                           stdout=subprocess.DEVNULL, check=False, env={**os.environ, "QLATHE_CASES_OBJECTS": str(self.keep / "objects")})
             partial.rename(report)
         return {case["name"]: case for case in json.loads(report.read_text(encoding="utf-8"))["cases"]}
 

@@ -45,6 +45,42 @@ class JitVia : public Via {
 
 void write(const fs::path& file, const std::string& bytes) { std::ofstream(file, std::ios::binary) << bytes; }
 
+std::string text_of(const fs::path& file) {
+  std::ifstream in(file, std::ios::binary);
+  return std::string((std::istreambuf_iterator<char>(in)), {});
+}
+
+/// Objects of emitted sources that were compiled before, where $QLATHE_CASES_OBJECTS names a folder for them: by all
+/// that goes into them, so that what comes back is what compiling would give.
+class CompiledSources {
+ public:
+  CompiledSources() {
+    const char* folder = std::getenv("QLATHE_CASES_OBJECTS");
+    if (folder != nullptr && *folder != '\0') cache_.emplace(folder, int64_t{4} << 30);
+  }
+  /// What the objects depend on besides their sources: the compiler and its options, the runtime's header.
+  void set_common(std::string text) { common_ = std::move(text); }
+  bool restore(const fs::path& folder, const std::string& id) const {
+    if (!cache_) return false;
+    const auto bytes = cache_->load(hash(folder, id));
+    if (bytes) write(folder / (id + ".o"), std::string(bytes->begin(), bytes->end()));
+    return bytes.has_value();
+  }
+  void keep(const fs::path& folder, const std::string& id) {
+    if (!cache_ || !fs::exists(folder / (id + ".o"))) return;
+    const std::string bytes = text_of(folder / (id + ".o"));
+    cache_->store(hash(folder, id), std::vector<uint8_t>(bytes.begin(), bytes.end()));
+  }
+
+ private:
+  std::string hash(const fs::path& folder, const std::string& id) const {
+    return ObjectCache::hash(common_ + text_of(folder / (id + ".h")) + text_of(folder / (id + ".cpp")));
+  }
+
+  std::optional<ObjectCache> cache_;
+  std::string common_;
+};
+
 /// A C function that takes pointers to all inputs and outputs, and memory for the states and the run, and calls the
 /// emitted one; and one that sets the states up.
 std::string adapter(const std::string& id, size_t pointers, bool has_state) {
@@ -81,7 +117,15 @@ class EmittedVia : public Via {
   }
 
   /// C++: every source to an object, several in one run of the compiler, the runtime's header compiled once.
-  void build(const std::vector<std::string>& ids, int jobs) override {
+  void build(const std::vector<std::string>& all, int jobs) override {
+    if (all.empty()) return;
+    (void)command("g++ --version", "version");
+    CompiledSources known;
+    known.set_common(compiler() + text_of(folder_ / "version.log") + text_of(folder_ / "qlathe_runtime.h"));
+    std::vector<std::string> ids;
+    for (const std::string& id : all) {
+      if (!known.restore(folder_, id)) ids.push_back(id);
+    }
     if (ids.empty()) return;
     (void)command(compiler() + "-x c++-header qlathe_runtime.h -o qlathe_runtime.h.gch", "header");
     constexpr size_t kAtOnce = 8;
@@ -95,6 +139,8 @@ class EmittedVia : public Via {
                       return std::string();
                     },
                     [](size_t, const ChildOutcome&) {});
+    for (const std::string& id : ids)
+      known.keep(folder_, id);
   }
 
   Result<Runs> run(const Graph& graph, const Runs& inputs, bool sequence, const std::string& id) override {
@@ -124,8 +170,7 @@ class EmittedVia : public Via {
     const std::string log = id + ".log";
     const int status = std::system(fmt::format("cd '{}' && ({}) > {} 2>&1", folder_.string(), text, log).c_str());
     if (status == 0) return {};
-    std::ifstream in(folder_ / log);
-    std::string output((std::istreambuf_iterator<char>(in)), {});
+    const std::string output = text_of(folder_ / log);
     return Status::user({}, "the emitted code does not build: " + text + ": " + output.substr(0, 2000));
   }
 

@@ -1,6 +1,7 @@
 # ./dev coverage: runs the test cases of operators and all models, ONNX and TFLite, and writes docs/coverage.md.
 #
-# It takes the better part of an hour, and goes on where it was stopped: build/.../coverage holds what the runner said.
+# It takes the better part of an hour (much less the second time: objects of emitted sources are kept), and goes on where it was stopped:
+# build/.../coverage holds what the runner said.
 run_setup
 build_program default qlathe-cases tests/cases/qlathe-cases
 find_shared

@@ -10,7 +10,7 @@ namespace qlathe {
 namespace {
 
 /// Every step becomes nodes of its own.
-constexpr int64_t kMaxSteps = 256;
+constexpr int64_t kMaxSteps = 1024;
 
 /// An activation by its ONNX name with its parameters.
 struct Activation {
