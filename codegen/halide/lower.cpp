@@ -172,7 +172,7 @@ Result<LoweredKernel> lower_or_throw(const KernelPipeline& pipeline, const std::
     QL_ASSIGN(body, restrict_row_loop(body, functions, pipeline.row_loop, pipeline.row_extent));
   }
   body = flatten_nested_ramps(lower_bfloat_casts(hoist_invariant_conditions(inline_affine_lets(body))));
-  body = merge_narrowing_stores(body);
+  body = split_interleaved_stores(merge_narrowing_stores(body));
   int64_t scratch_bytes = 0;
   if (!device) {
     QL_ASSIGN(body, move_allocations_to_scratch(body, pipeline.max_stack_bytes, &scratch_bytes));

@@ -39,6 +39,10 @@ Stmt lower_bfloat_casts(const Stmt& body);
 /// vectors at once; what is left becomes an ordinary saturating cast.
 Stmt merge_narrowing_stores(const Stmt& body);
 
+/// Splits a store of three interleaved vectors (pictures of three channels) into stores of as many lanes as each has:
+/// emitted C++ has no vectors of 48.
+Stmt split_interleaved_stores(const Stmt& body);
+
 /// Marks loops (ForType::Unrolled) whose variable selects an element of a register array; see register_arrays.h.
 Stmt mark_unrolled_loops(const Stmt& body);
 

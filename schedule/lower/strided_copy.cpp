@@ -131,6 +131,33 @@ class Interleaving {
   std::vector<Halide::Func> rounds_;
 };
 
+/// Two to four planes that become neighbouring elements (the channels of a picture): the operand is contiguous along
+/// the axis before the last.
+bool interleaves_planes(const std::vector<CopyAxis>& axes) {
+  if (axes.size() < 2) return false;
+  const CopyAxis &planes = axes.back(), &pixels = axes[axes.size() - 2];
+  return planes.extent >= 2 && planes.extent <= 4 && planes.to == 1 && pixels.from == 1 && pixels.to == planes.extent;
+}
+
+/// A vector of each plane, stored as one of pixels. Vectors of 16 bytes: their interleaving is a few byte shuffles.
+void schedule_planes(Halide::Func out, const std::vector<Halide::Var>& vars, const std::vector<CopyAxis>& axes,
+                     int lanes, KernelPipeline& pipeline, LoweredCall& call) {
+  const Halide::Var &plane = vars.back(), &pixel = vars[vars.size() - 2];
+  const Halide::Var pixels("pixels"), lane("lane");
+  out.bound(plane, 0, static_cast<int32_t>(axes.back().extent)).unroll(plane);
+  out.split(pixel, pixels, lane, lanes, Halide::TailStrategy::ShiftInwards)
+      .reorder(plane, lane, pixels)
+      .vectorize(lane);
+  const bool alone = vars.size() == 2;
+  pipeline.row_loop = alone ? pixels.name() : vars[0].name();
+  int64_t elements = 1;
+  for (const CopyAxis& axis : axes)
+    elements *= axis.extent;
+  const int64_t rows = alone ? (axes[0].extent + lanes - 1) / lanes : axes[0].extent;
+  pipeline.row_extent = static_cast<int32_t>(rows);
+  call.min_rows_per_task = static_cast<int32_t>(std::max<int64_t>(1, kElementsPerTask * rows / elements));
+}
+
 }  // namespace
 
 std::vector<CopyAxis> merge_copy_axes(const std::vector<CopyAxis>& axes) {
@@ -177,6 +204,9 @@ Result<LoweredCall> lower_strided_copy(const LoweringContext& context, const std
   const int lanes = context.target.vectorize ? context.target.lanes(static_cast<int>(8 * bytes)) : 1;
   std::optional<Blocks> blocks;
   if (!dense) blocks = find_blocks(axes, context.target.vectorize ? lanes : 16, bytes);
+  const auto plane_lanes = static_cast<int>(16 / bytes);
+  const bool planes = !fill && !blocks && context.target.vectorize && lanes >= plane_lanes && plane_lanes >= 4 &&
+                      interleaves_planes(axes) && axes[axes.size() - 2].extent >= plane_lanes;
   std::optional<Interleaving> interleaving;
   if (blocks && lanes >= 4) interleaving.emplace(vars, *blocks);
   Halide::Func out("out"), block("block");
@@ -194,6 +224,8 @@ Result<LoweredCall> lower_strided_copy(const LoweringContext& context, const std
   if (blocks) {
     schedule_blocks(out, block, vars, axes, *blocks, bytes, context.target.vectorize, *pipeline, call);
     if (interleaving) interleaving->schedule(out);
+  } else if (planes) {
+    schedule_planes(out, vars, axes, plane_lanes, *pipeline, call);
   } else {
     schedule_rows(out, vars, extents, dense || every_second ? lanes : 1, *pipeline, call);
   }
