@@ -106,9 +106,10 @@ Result<NodeLowering> lower_depthwise_dot(const LoweringContext& c) {
   PackedConstant weights;
   weights.name = c.node.origin.name + ".weights";
   weights.type = ValueType::kI8;
-  weights.shape = {wx.kernel, bytes, t.row_groups, t.row_tile, padded, 4};
+  weights.shape = {wx.kernel, t.row_groups, t.row_tile, padded, 4};
+  if (bytes > 1) weights.shape.insert(weights.shape.begin() + 1, bytes);
   weights.bytes.assign(static_cast<size_t>(element_count(weights.shape)), 0);
-  weights.layout = "[kx][byte][row/4][tile row][" + std::to_string(padded) +
+  weights.layout = std::string("[kx]") + (bytes > 1 ? "[byte]" : "") + "[row/4][tile row][" + std::to_string(padded) +
                    "][4 rows], zero where the window has no row" +
                    (bytes > 1 ? "; a weight is the sum of two bytes" : "");
   for (int64_t ch = 0; ch < C; ch++) {

@@ -168,10 +168,13 @@ std::string LaneKernel::bind_weights() {
   PackedConstant weights;
   weights.name = "weights";
   weights.type = ValueType::kI8;
-  weights.shape = {t_.phases, kQuads, wx_.kernel, r.groups, t_.bytes, r.tile, kRegister};
+  weights.shape = {t_.phases, kQuads, wx_.kernel, r.groups, r.tile, kRegister};
+  if (t_.bytes > 1) weights.shape.insert(weights.shape.begin() + 4, t_.bytes);
   weights.bytes.assign(static_cast<size_t>(element_count(weights.shape)), 0);
-  weights.layout = "[c/64][c/4%4][kx][row/4][byte][tile row][c/16%4][c%4][4 rows], zero where the window has no row";
-  if (t_.bytes > 1) weights.layout += "; a weight is the sum of two bytes";
+  const bool two = t_.bytes > 1;
+  weights.layout = std::string("[c/64][c/4%4][kx][row/4]") + (two ? "[byte]" : "") +
+                   "[tile row][c/16%4][c%4][4 rows], zero where the window has no row" +
+                   (two ? "; a weight is the sum of two bytes" : "");
   size_t at = 0;
   for (int64_t phase = 0; phase < t_.phases; phase++) {
     for (int64_t quad = 0; quad < kQuads; quad++) {
