@@ -88,7 +88,7 @@ Status check_statistics(const OdmlCase& c, Executor& executor, Findings& finding
       continue;
     }
     findings.expect(found->second.count == want.count, "quant_stats " + name, "counts otherwise");
-    const Allowance close{Allowance::Kind::kRelativeToMax, 0.02};
+    const Allowance close{Allowance::Kind::kRelativeToMax, 2e-7};
     const auto compare = [&](const auto& a, const auto& b, const char* what) {
       findings.expect(a.has_value() == b.has_value(), "quant_stats " + name, "is of another kind");
       if (a && b) findings.compare("quant_stats " + name + what, *a, *b, close);

@@ -67,6 +67,7 @@ enum class Scaling {
   kPerTensor,   ///< fixed point; the product of the operands' scales is rounded to float32 first
   kFloat64,     ///< the product with the exact multiplier, rounded
   kFloat32,     ///< float32 multipliers, half to even: XNNPACK
+  kRuy,         ///< as kPerChannel with one rounding: LiteRT's optimized products
   kOneScale,    ///< as kPerTensor, and several scales count as none: LiteRT's BATCH_MATMUL
 };
 
@@ -109,6 +110,7 @@ void integer_steps(TfliteNode& node, Product& p, const Slots& at, Activation fun
     steps.requantize_float64(multipliers, to, y.zero_point[0], lo, hi);
   } else {
     steps.requantize(multipliers, to, y.zero_point[0], lo, hi);
+    if (scaling == Scaling::kRuy) steps.steps.back().mode = RequantizeMode::kFixedSingle;
   }
   p.steps = std::move(steps.steps);
   p.extra = std::move(steps.operands);
@@ -120,7 +122,9 @@ void zero_points(TfliteNode& node, Product& p, const Slots& at, Scaling scaling)
   const ValueType weights = node.type(p.rhs).type;
   if (x.zero_point[0] != 0) p.lhs_zero = filled(node, node.type(p.lhs).type, node.rank(p.lhs), x.zero_point[0]);
   // The convolutions of int8 and int16 take their weights as symmetric, whatever the file says.
-  if (all_zero(w.zero_point) || (scaling == Scaling::kPerChannel && node.in_type(at.input) != ValueType::kU8)) return;
+  if (all_zero(w.zero_point) ||
+      ((scaling == Scaling::kPerChannel || scaling == Scaling::kRuy) && node.in_type(at.input) != ValueType::kU8))
+    return;
   if (w.zero_point.size() > 1) node.unsupported("weights", "have several zero points");
   p.rhs_zero = filled(node, weights, node.rank(p.rhs), w.zero_point[0]);
 }
@@ -145,7 +149,10 @@ void complete(TfliteNode& node, Product& p, const Slots& at, Activation function
   // Dynamic range: the activations are quantized while the model runs.
   DynamicRange range = dynamic;
   const auto blocks = tflite_blocks(node, at.weights);
-  if (node.numerics() == TfliteNumerics::kLitertXnnpack || blocks) range.form = DynamicRange::Form::kAsymmetric;
+  // XNNPACK takes weights of four bits in FULLY_CONNECTED alone.
+  const bool taken = node.in_type(at.weights) == ValueType::kI8 || node.op() == "FULLY_CONNECTED";
+  if ((node.numerics() == TfliteNumerics::kLitertXnnpack && taken) || blocks)
+    range.form = DynamicRange::Form::kAsymmetric;
   const DynamicallyQuantized q = tflite_dynamic_quantize(node, p.lhs, range);
   p.lhs = q.values;
   p.lhs_zero = q.zero_point;
@@ -181,6 +188,9 @@ bool by_xnnpack(TfliteNode& node, size_t input, size_t weights) {
 
 Scaling convolution_scaling(TfliteNode& node, size_t input, size_t weights) {
   if (by_xnnpack(node, input, weights)) return Scaling::kFloat32;
+  if (node.numerics() == TfliteNumerics::kLitertXnnpack && node.op() == "CONV_2D" &&
+      node.in_type(input) == ValueType::kI8)
+    return Scaling::kRuy;
   return node.in_type(input) == ValueType::kU8 ? Scaling::kPerTensor : Scaling::kPerChannel;
 }
 

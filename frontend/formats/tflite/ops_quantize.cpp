@@ -61,6 +61,24 @@ TensorId optimized_requantize_8(TfliteNode& node, TensorId x) {
   return node.reshape(node.concat({first, rest}, 0), shape);
 }
 
+/// What LiteRT's optimized kernel leaves to scalar code: round half away (x / scale) with a quotient of float64. Where
+/// the quotient of float32 seems to be a tie, the rest of the division tells on which side of it the true one is.
+TensorId quantized_in_double(TfliteNode& node, TensorId x, const TfliteQuant& y) {
+  const TensorId scale = node.scalar(y.scale[0]), q = node.binary("div", x, scale);
+  const auto whole = [&](Rounding rounding) {
+    return node.cast(node.cast(q, ValueType::kI32, rounding), ValueType::kF32);
+  };
+  const TensorId cut = whole(Rounding::kToZero), away = whole(Rounding::kHalfAwayFromZero);
+  const TensorId tie = node.compare("equal", node.unary("abs", node.binary("sub", q, cut)), node.scalar(0.5f));
+  const TensorId rest = node.pointwise(q, {import_step("fma", ValueType::kF32, {1, 2})}, {node.scalar(-y.scale[0]), x});
+  const TensorId below = node.compare("less", node.binary("mul", rest, q), node.scalar(0.0f));
+  TfliteSteps steps(node);
+  steps.add("cast", ValueType::kI32);
+  steps.add("add", ValueType::kI32, {tflite_integers(node, {y.zero_point[0]})});
+  steps.add("cast", node.output_type());
+  return tflite_apply(node, node.select(node.binary("and", tie, below), cut, away), std::move(steps));
+}
+
 /// round half away (x / scale) + zero point, saturated; between integers by a fixed-point multiplier.
 void read_quantize(TfliteNode& node) {
   const TensorId x = node.in(0);
@@ -76,7 +94,15 @@ void read_quantize(TfliteNode& node) {
     const bool xnnpack = node.numerics() == TfliteNumerics::kLitertXnnpack && is_quantized(to);
     step.reciprocal = xnnpack;
     step.rounding = xnnpack ? Rounding::kHalfEven : Rounding::kHalfAwayFromZero;
-    return node.result(tflite_apply(node, node.cast(x, ValueType::kF32), std::move(steps)));
+    const TensorId real = node.cast(x, ValueType::kF32);
+    const int64_t n = element_count(node.shape(x)), vectors = n / 8 * 8;
+    if (!xnnpack || to != ValueType::kI16 || n == vectors)
+      return node.result(tflite_apply(node, real, std::move(steps)));
+    const TensorId flat = node.reshape(real, {n});
+    const TensorId rest = quantized_in_double(node, node.slice_axis(flat, 0, vectors, n - vectors), y);
+    if (vectors == 0) return node.result(node.reshape(rest, node.shape(x)));
+    const TensorId first = tflite_apply(node, node.slice_axis(flat, 0, 0, vectors), std::move(steps));
+    return node.result(node.reshape(node.concat({first, rest}, 0), node.shape(x)));
   }
   const TfliteQuant q = node.in_quant(0);
   steps.center(q.zero_point[0]);

@@ -179,6 +179,9 @@ TensorId quantized_product(TfliteNode& node, const ReduceAttrs& attrs) {
   const TfliteQuant from = node.in_quant(0), to = node.out_quant();
   const TensorId x = reduced_first(node, node.in(0), attrs.axes);
   const int64_t n = node.shape(x)[0];
+  // LiteRT's optimized kernel copies what it takes for unreduced, whatever the scales.
+  if (n == 1 && node.numerics() == TfliteNumerics::kLitertXnnpack)
+    return node.reshape(x, reduced_shape(node, node.in(0), attrs));
   if (n > kMost) node.unsupported("axis", "more than " + std::to_string(kMost) + " quantized factors");
   const double multiplier =
       static_cast<double>(from.scale[0]) / std::pow(static_cast<double>(to.scale[0]), 1.0 / static_cast<double>(n));
