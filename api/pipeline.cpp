@@ -130,7 +130,8 @@ Result<SourceModel> read_model(const std::string& path, const ModelBindings& bin
     return model;
   }
   const bool is_graph = begins_graph_text(beginning);
-  if (!is_graph && looks_like_onnx(path)) {
+  // The offset that a flatbuffer begins with may look like a field of a protobuf message.
+  if (!is_graph && !looks_like_tflite(path) && looks_like_onnx(path)) {
     OnnxOptions options;
     options.shapes = bindings.shapes;
     options.dimensions = bindings.dimensions;

@@ -70,11 +70,13 @@ def tflite(out, runner, shared):
             if results:
                 rows.append([label, profile, "reference", *outcomes(results.values())])
     by_jit = {}
-    for label, folders in (("networks", models), ("operators and patterns", lists)):
-        results = runner.run(f"tflite-{label.split()[0]}", "jit", folders)
-        by_jit.update(results)
-        if results:
-            rows.append([label, "litert-ref where it is stored", "jit", *outcomes(results.values())])
+    for via in ("jit", "object", "cpp"):
+        for label, folders in (("networks", models), ("operators and patterns", lists)):
+            results = runner.run(f"tflite-{label.split()[0]}", via, folders)
+            if via == "jit":
+                by_jit.update(results)
+            if results:
+                rows.append([label, "litert-ref where it is stored", via, *outcomes(results.values())])
     table(out, ["what", "numerics", "path", "passed", "differs", "unsupported", "n/a"], rows)
     about = {}
     for folder in lists:

@@ -35,14 +35,15 @@ TensorId TfliteImporter::tensor(int32_t index) {
   const auto& tensor = *scope_->subgraph->tensors()->Get(static_cast<uint32_t>(index));
   scope_->values[index] = kNone;
   if (!file_->has_data(tensor)) {
-    note(Diagnostic::Kind::kUser, "tensor " + std::to_string(index) + " " + tflite_name(tensor), "",
-         "is read, but nothing makes it before and it has no data",
+    const std::string which = "tensor " + std::to_string(index) + " " + tflite_name(tensor);
+    note(Diagnostic::Kind::kUser, current_, which, "is read, but nothing makes it before and it has no data",
          "the graph has a cycle or is damaged; convert the model again");
     return kNone;
   }
   auto value = file_->read(tensor);
   if (!value.ok()) {
-    problems.merge(value.status().at({path(), tflite_name(tensor), "data"}));
+    for (const Diagnostic& d : value.status().diagnostics())
+      problems.add({d.kind, {path(), current_, "tensor " + tflite_name(tensor)}, d.message, d.remedy});
     return kNone;
   }
   return scope_->values[index] = add_constant(tflite_name(tensor), std::move(*value));
@@ -178,7 +179,10 @@ void TfliteImporter::read_operator(const tflite::Operator& op, const std::string
   origin.name = named ? tflite_name(*tensors->Get(static_cast<uint32_t>(op.outputs()->Get(0)))) : "";
   // Converters join the names of all that they fused, the result's first.
   if (const size_t end = origin.name.find(';'); end != std::string::npos && end > 0) origin.name.resize(end);
-  if (origin.name.empty()) origin.name = place.substr(place.find('#') + 1);
+  // Problems name the operator's number, its kind and its result.
+  const std::string number = place.substr(place.find('#') + 1), label = number + " " + kind;
+  if (origin.name.empty()) origin.name = number;
+  current_ = label + " " + origin.name;
   origin.module_path = module_path(origin.name);
   origin.rule_op = rule_op(kind);
   // Results without a value keep what depends on them from being read; the problem is noted once.
@@ -189,12 +193,13 @@ void TfliteImporter::read_operator(const tflite::Operator& op, const std::string
   };
   const TfliteOp* known = TfliteOps::find(kind);
   if (known == nullptr) {
-    note(Diagnostic::Kind::kUnsupported, kind + " " + origin.name, "", "the operator " + kind + " is not supported",
-         did_you_mean(kind, TfliteOps::names()));
+    const std::string near = nearest(kind, TfliteOps::names());
+    note(Diagnostic::Kind::kUnsupported, current_, "", "the operator " + kind + " is not supported",
+         near.empty() ? "convert the model so that it does without it" : did_you_mean(kind, {near}));
     return give_up();
   }
   try {
-    TfliteNode node(*this, op, kind, origin);
+    TfliteNode node(*this, op, kind, label, origin);
     known->read(node);
     for (size_t i = 0; i < node.results.size() && i < node.output_count(); i++)
       define(node.output_index(i), node.results[i]);
@@ -266,10 +271,18 @@ Result<Graph> TfliteImporter::run() {
   graph.name = std::filesystem::path(path()).stem().string();
   read_inputs();
   read_operators();
+  current_ = "outputs";
   read_outputs();
   if (problems.ok()) finish_states();
-  if (!problems.ok()) return problems;
-  return std::move(graph);
+  if (problems.ok()) return std::move(graph);
+  // What has no remedy of its own is nothing that a converter writes.
+  Status said;
+  for (Diagnostic d : problems.diagnostics()) {
+    if (d.kind == Diagnostic::Kind::kUser && d.remedy.empty())
+      d.remedy = "the file is damaged, or not as converters write it; convert the model again";
+    said.add(std::move(d));
+  }
+  return said;
 }
 
 Result<Graph> read_tflite(const std::string& path, const TfliteOptions& options) {

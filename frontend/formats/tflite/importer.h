@@ -59,6 +59,7 @@ class TfliteImporter : public ImportGraph {
   const TfliteOptions& options_;
   std::shared_ptr<const TfliteFile> file_;
   Scope* scope_ = nullptr;
+  std::string current_ = "outputs";  ///< the operator that is read, for problems
   std::map<std::string, Variable> variables_;
   bool initializing_ = false;
   int depth_ = 0;

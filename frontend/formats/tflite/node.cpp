@@ -1,6 +1,7 @@
 #include "frontend/formats/tflite/node.h"
 
 #include <cmath>
+#include <cstdio>
 #include <cstring>
 #include <map>
 
@@ -12,6 +13,12 @@ namespace {
 std::map<std::string, TfliteOp>& registry() {
   static std::map<std::string, TfliteOp> ops;
   return ops;
+}
+
+std::string shown(float value) {
+  char text[32];
+  std::snprintf(text, sizeof text, "%g", static_cast<double>(value));
+  return text;
 }
 
 std::string state_name(const tflite::Tensor& tensor, int32_t index) {
@@ -132,7 +139,7 @@ std::optional<TfliteQuant> TfliteNode::quant_of(const tflite::Tensor& tensor) {
   }
   for (float s : out.scale) {
     if (!(s >= 0) || !std::isfinite(s))
-      problem(field, "has the scale " + std::to_string(s), "a scale is a positive finite number");
+      problem(field, "has the scale " + shown(s), "a scale is a positive finite number");
   }
   const Shape dims = tflite_shape(tensor);
   if (out.scale.size() > 1 && (out.axis < 0 || out.axis >= static_cast<int64_t>(dims.size()) ||
@@ -165,7 +172,8 @@ TfliteQuant required(TfliteNode& node, const tflite::Tensor& tensor) {
     // Beyond this the ratios of scales leave float32.
     if (s < 0x1p-60f || s > 0x1p60f)
       node.problem("quantization of " + tflite_name(tensor),
-                   "has the scale " + std::to_string(s) + ", which is out of range");
+                   "has the scale " + shown(s) + ", which is out of range (2^-60 to 2^60)",
+                   "convert the model again with data that has this tensor's range");
   }
   return *quant;
 }

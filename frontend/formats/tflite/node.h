@@ -21,12 +21,13 @@ struct TfliteQuant {
 
 class TfliteNode : public ImportNode {
  public:
-  TfliteNode(TfliteImporter& owner, const tflite::Operator& op, std::string kind, Origin from)
-      : ImportNode(owner, std::move(kind), std::move(from)), proto(op), importer_(owner) {}
+  /// `label` is what problems call the operator, by its number and kind.
+  TfliteNode(TfliteImporter& owner, const tflite::Operator& op, std::string kind, const std::string& label, Origin from)
+      : ImportNode(owner, label, std::move(from)), proto(op), importer_(owner), op_(std::move(kind)) {}
 
   const tflite::Operator& proto;
 
-  const std::string& op() const { return kind_; }
+  const std::string& op() const { return op_; }
   TfliteNumerics numerics() const;
 
   /// The operator's options; the format's defaults where the file has none.
@@ -87,6 +88,7 @@ class TfliteNode : public ImportNode {
 
  private:
   TfliteImporter& importer_;
+  const std::string op_;  ///< "CONV_2D"
 };
 
 /// How one operator is read. Files of families of operators register their rows.

@@ -138,10 +138,10 @@ TensorId rescaled_relu(TfliteNode& node, TensorId x) {
 TensorId leaky_relu_16(TfliteNode& node, TensorId x) {
   const TfliteQuant from = node.in_quant(0), to = node.out_quant();
   const float alpha = node.options<tflite::LeakyReluOptions>().alpha();
-  const auto side = [&](float slope) {
+  const auto side = [&](double slope) {
     TfliteSteps steps(node);
     steps.center(from.zero_point[0]);
-    steps.rescale(static_cast<double>(std::abs(slope)));
+    steps.rescale(std::abs(slope));
     if (slope < 0) steps.add("mul", ValueType::kI32, {tflite_integers(node, {-1})});
     steps.add("add", ValueType::kI32, {tflite_integers(node, {to.zero_point[0]})});
     steps.add("cast", ValueType::kI16);
@@ -150,8 +150,11 @@ TensorId leaky_relu_16(TfliteNode& node, TensorId x) {
   TfliteSteps sign(node);
   sign.add("cast", ValueType::kI32);
   sign.add("greater_equal", ValueType::kBool, {tflite_integers(node, {from.zero_point[0]})});
-  const TensorId positive = side(from.scale[0] / to.scale[0]);
-  const TensorId negative = side(from.scale[0] * alpha / to.scale[0]);
+  // The ratios are float32; as TFLite Micro is built, float64.
+  const bool micro = node.numerics() == TfliteNumerics::kTflm;
+  const double exact = static_cast<double>(from.scale[0]) / static_cast<double>(to.scale[0]);
+  const TensorId positive = side(micro ? exact : static_cast<double>(from.scale[0] / to.scale[0]));
+  const TensorId negative = side(static_cast<double>(from.scale[0] * alpha / to.scale[0]));
   return node.select(tflite_apply(node, x, std::move(sign)), positive, negative);
 }
 

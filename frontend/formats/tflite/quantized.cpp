@@ -122,7 +122,8 @@ TfliteRange tflite_range(TfliteNode& node, tflite::ActivationFunctionType functi
       out = {std::max(out.lo, quantized(-1)), std::min(out.hi, quantized(1))};
       break;
     default:
-      node.unsupported("fused_activation_function", "is not supported on quantized results");
+      node.unsupported("fused_activation_function",
+                       std::to_string(static_cast<int>(function)) + " is not supported on quantized results");
   }
   return out;
 }

@@ -104,3 +104,58 @@ def detection(g):
         return rng.permutation(np.linspace(0.01, 0.99, int(np.prod(shape)))).reshape(shape)
 
     return g.done(outs, ranges={0: values, 1: distinct} if kind == "float32" else {})
+
+
+def whole_numbers(name, options):
+    @op(name)
+    def make(g):
+        kind = g.cycle(("int32", "int8", "uint8", "int16"))
+        shape = g.shape(g.int(1, 4), 1, 6, 300)
+        other = [d if g.chance(0.7) else 1 for d in shape]
+        x = g.input(kind, shape)
+        by = g.input(kind, other)
+        y = g.output(kind)
+        g.m.op(name, [x, by], [y], options)
+        shifts = {1: (0 if kind == "uint8" else -2, 40)}
+        return g.done(y, ranges=shifts if name == "RIGHT_SHIFT" else None)
+
+    return make
+
+
+whole_numbers("BITWISE_XOR", "BitwiseXorOptions")
+whole_numbers("RIGHT_SHIFT", "RightShiftOptions")
+
+
+@op("MATRIX_DIAG")
+def matrix_diag(g):
+    kind = g.cycle(("float32", "int8", "int32", "uint8", "int16", "int64"))
+    x = g.input(kind, g.shape(g.int(1, 3), 1, 6, 60))
+    y = g.output(kind)
+    g.m.op("MATRIX_DIAG", [x], [y], "MatrixDiagOptions")
+    return g.done(y)
+
+
+@op("MATRIX_SET_DIAG")
+def matrix_set_diag(g):
+    kind = g.cycle(("float32", "int8", "int32", "uint8", "int16", "int64"))
+    shape = g.shape(g.int(2, 4), 1, 6, 200)
+    x = g.input(kind, shape)
+    diagonal = g.input(kind, shape[:-2] + [min(shape[-2:])])
+    y = g.output(kind)
+    g.m.op("MATRIX_SET_DIAG", [x, diagonal], [y], "MatrixSetDiagOptions")
+    return g.done(y)
+
+
+@op("BROADCAST_ARGS")
+def broadcast_args(g):
+    """The shape of a sum, to which one operand is broadcast."""
+    shape = g.shape(g.int(1, 4), 1, 5, 200)
+    small = [d if g.chance(0.6) else 1 for d in shape][g.int(0, len(shape) - 1):]
+    x = g.input("float32", small)
+    extents = g.m.tensor("int32", [len(small)])
+    g.m.op("SHAPE", [x], [extents], "ShapeOptions", outType=2)
+    both = g.m.tensor("int32", [len(shape)])
+    g.m.op("BROADCAST_ARGS", [extents, g.m.ints(shape)], [both])
+    y = g.m.tensor("float32", shape)
+    g.m.op("BROADCAST_TO", [x, both], [y], "BroadcastToOptions")
+    return g.done(y)
