@@ -7,6 +7,7 @@
 #include <sys/mman.h>
 #endif
 
+#include <algorithm>
 #include <cstdlib>
 #include <cstring>
 #include <filesystem>
@@ -109,7 +110,10 @@ Result<std::vector<std::unique_ptr<EmittedModel>>> compile_emitted(const Program
   std::string model, weights;
   for (const EmittedFile& file : files) {
     const fs::path name(file.name);
-    if (name.extension() == ".h" && name.stem() != "qlathe_runtime") model = name.stem();
+    const bool source = std::any_of(files.begin(), files.end(), [&](const EmittedFile& other) {
+      return other.name == name.stem().string() + ".cpp";
+    });
+    if (name.extension() == ".h" && source) model = name.stem();
     if (name.extension() == ".bin") weights = file.bytes;
   }
   std::ofstream(at / "adapter.cpp") << adapter(program, model);
