@@ -123,6 +123,9 @@ def main(program, shared, target, keep=None):
             per_op[next(iter(ops)) if len(ops) == 1 else "several"].append(case)
         table(out, ["operator (by JIT)", "passed", "differs", "unsupported", "n/a"],
               [[op, *outcomes(cases)] for op, cases in sorted(per_op.items())])
+        differing = sorted(pathlib.Path(name).name for name, case in by_path["jit"].items() if case["outcome"] == "differs")
+        if differing:
+            out += [f"Cases that differ: {', '.join(f'`{name}`' for name in differing)} (see [onnx.md](onnx.md#operators)).", ""]
         models, lists, brevitas = onnx_folders(shared)
         out += ["## Models and patterns", ""]
         rows = []
