@@ -9,6 +9,7 @@
 #include "qlathe/scalar.h"
 #include "qlathe/scalar_float.h"
 // Every form guards itself.
+#include "qlathe/arm_dsp.h"
 #include "qlathe/avx2.h"
 #include "qlathe/avx512.h"
 #include "qlathe/gnu_ops.h"

@@ -44,9 +44,10 @@ struct KernelOutput {
   int32_t alignment = 1;
 };
 
-/// The schedule has serial and vectorized loops only: no unroll (codegen/halide/unroll.h finds what to unroll), no
-/// parallel (the row loop below replaces it), no asynchronous or GPU loops. Names: give every Func, Var and RVar a
-/// short name of its own (`Stage::rename` for reduction variables), for they are the names in the emitted C++.
+/// The schedule has serial and vectorized loops only: no unroll (`unrolled` and codegen/halide/register_arrays.h say
+/// what compilers unroll), no parallel (the row loop below replaces it), no asynchronous or GPU loops. Names: give
+/// every Func, Var and RVar a short name of its own (`Stage::rename` for reduction variables), for they are the names
+/// in the emitted C++.
 //
 /// The emitted function is plain C:
 ///   int32_t name(const T* input..., T* output..., [void* scratch,] int32_t scalar..., int32_t row_begin, int32_t
@@ -63,6 +64,13 @@ struct KernelPipeline {
   /// in it). Empty: the kernel is one row, row_extent is 1, and it does its work when row_begin <= 0 < row_end.
   std::string row_loop;
   int32_t row_extent = 1;
+
+  /// Short loops that compilers are to unroll beside those over register arrays: a Func and a variable of its update.
+  /// Their extents are constant.
+  struct UnrolledLoop {
+    std::string func, var;
+  };
+  std::vector<UnrolledLoop> unrolled;
 
   /// A kernel whose instructions no schedule can state comes as a statement instead, over flat buffers by the names of
   /// `inputs` and `outputs`; the outputs' Funcs give names and types only. Its row loop is "<output>.s0.<row_loop>".

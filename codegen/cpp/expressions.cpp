@@ -25,7 +25,9 @@ bool is_float_product(const Expr& e) { return Call::as_intrinsic(e, {Call::stric
 }  // namespace
 
 std::string Expressions::type(const Type& t) const {
-  if (scalar_only_ && t.is_vector()) {
+  // The operands of dot products are words of four bytes there.
+  const bool four_bytes = t.lanes() == 4 && t.bits() == 8 && t.is_int_or_uint();
+  if (scalar_only_ && t.is_vector() && !four_bytes) {
     throw CannotPrint("a vector of " + std::to_string(t.lanes()) + " lanes in a kernel for scalars alone");
   }
   return cpp_type(t);

@@ -177,7 +177,7 @@ Result<LoweredKernel> lower_or_throw(const KernelPipeline& pipeline, const std::
   if (!device) {
     QL_ASSIGN(body, move_allocations_to_scratch(body, pipeline.max_stack_bytes, &scratch_bytes));
   }
-  body = mark_unrolled_loops(body);
+  body = mark_unrolled_loops(body, pipeline.unrolled);
 
   Signature signature;
   for (const KernelInput& input : pipeline.inputs) {

@@ -57,8 +57,20 @@ class Accesses : public IRVisitor {
 };
 
 class MarkUnrolledLoops : public IRMutator {
+ public:
+  explicit MarkUnrolledLoops(const std::vector<KernelPipeline::UnrolledLoop>& named) : named_(named) {}
+
+ private:
   using IRMutator::visit;
+  const std::vector<KernelPipeline::UnrolledLoop>& named_;
   std::multiset<std::string> to_unroll_;
+
+  // A variable that was split or renamed keeps a prefix.
+  bool is_named(const std::string& loop) const {
+    return std::any_of(named_.begin(), named_.end(), [&](const KernelPipeline::UnrolledLoop& u) {
+      return loop.starts_with(u.func + ".s1.") && loop.ends_with("." + u.var);
+    });
+  }
 
   Stmt visit(const Allocate* op) override {
     auto array = find_register_array(op);
@@ -72,7 +84,7 @@ class MarkUnrolledLoops : public IRMutator {
 
   Stmt visit(const For* op) override {
     Stmt body = mutate(op->body);
-    bool unroll = op->for_type == ForType::Serial && to_unroll_.count(op->name) != 0;
+    bool unroll = op->for_type == ForType::Serial && (to_unroll_.count(op->name) != 0 || is_named(op->name));
     return For::make(op->name, op->min, op->extent, unroll ? ForType::Unrolled : op->for_type, op->partition_policy,
                      op->device_api, body);
   }
@@ -109,6 +121,8 @@ std::optional<RegisterArray> find_register_array(const Allocate* allocation) {
   return array;
 }
 
-Stmt mark_unrolled_loops(const Stmt& body) { return MarkUnrolledLoops().mutate(body); }
+Stmt mark_unrolled_loops(const Stmt& body, const std::vector<KernelPipeline::UnrolledLoop>& named) {
+  return MarkUnrolledLoops(named).mutate(body);
+}
 
 }  // namespace qlathe

@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "frontend/ir/result.h"
+#include "schedule/kernel.h"
 
 /// Passes of lower_kernel over a lowered statement, in the order in which they run.
 namespace qlathe {
@@ -43,8 +44,9 @@ Stmt merge_narrowing_stores(const Stmt& body);
 /// emitted C++ has no vectors of 48.
 Stmt split_interleaved_stores(const Stmt& body);
 
-/// Marks loops (ForType::Unrolled) whose variable selects an element of a register array; see register_arrays.h.
-Stmt mark_unrolled_loops(const Stmt& body);
+/// Marks loops (ForType::Unrolled) whose variable selects an element of a register array (register_arrays.h), and those
+/// that the schedule names.
+Stmt mark_unrolled_loops(const Stmt& body, const std::vector<KernelPipeline::UnrolledLoop>& named);
 
 /// Turns allocations above max_stack_bytes, other than register arrays, into slices of the parameter `scratch`.
 /// Slices never overlap, because LLVM is told that buffers of different names do not alias.

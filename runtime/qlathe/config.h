@@ -52,9 +52,16 @@
 #else
 #define QL_ISA sse2
 #endif
+#elif defined(__GNUC__) && defined(__arm__) && defined(__ARM_FEATURE_DSP) && defined(__ARM_FEATURE_SIMD32)
+#define QL_FORM QL_FORM_REFERENCE_VECTORS
+#define QL_ISA dsp
+#define QL_ARM_DSP 1
 #else
 #define QL_FORM QL_FORM_REFERENCE_VECTORS
 #define QL_ISA plain
+#endif
+#ifndef QL_ARM_DSP
+#define QL_ARM_DSP 0
 #endif
 
 #if QL_FORM == QL_FORM_AVX512
@@ -75,6 +82,8 @@
 #include <emmintrin.h>
 #elif QL_FORM == QL_FORM_NEON
 #include <arm_neon.h>
+#elif QL_ARM_DSP
+#include <arm_acle.h>
 #endif
 
 #if defined(__GNUC__)

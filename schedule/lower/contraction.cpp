@@ -187,6 +187,7 @@ Result<NodeLowering> ContractionBuilder::finish() {
     dims.push_back({i32(shape().rows[i].extent), i32(shape().rows[i].out_stride), 0});
   const ValueType out_type = c_.out().type.type;
   pipeline->outputs = {{out_, dims, storage_bytes(out_type)}};
+  pipeline->unrolled = unrolled_;
   pipeline->row_loop = row_loop_;
   pipeline->row_extent = row_loop_.empty() ? 1 : i32(row_extent_);
 

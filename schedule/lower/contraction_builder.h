@@ -197,6 +197,10 @@ class ContractionBuilder {
 
   void schedule_interleaved(const Halide::Var& x);
 
+  /// Counting costs a scalar kernel a fifth of a step: marks the innermost loop of the reduction, if it is short, as
+  /// one that is to be unrolled, or names it, if its steps are to be two at a time.
+  std::string unroll_steps();
+
   bool stages_lhs() const { return (plan_.flip_lhs && !reduction().overhang()) || plan_.widen; }
   /// Chunks of channels that run inside of an iteration that may be shared out, on the same staged lhs.
   int64_t chunks_inside() const;
@@ -231,6 +235,7 @@ class ContractionBuilder {
   Loops reduce_;
   Halide::Var q_, h_, b_{"b"};
   std::string block_loop_, row_loop_, requant_key_;
+  std::vector<KernelPipeline::UnrolledLoop> unrolled_;
   int64_t row_extent_ = 1;
 };
 

@@ -83,7 +83,10 @@ void choose_operand_storage(ContractionPlan& plan) {
   const LoweringContext& c = *plan.context;
   const Target& target = c.target;
   plan.dot = plan.accumulator == ValueType::kI32 && byte_integer(plan.lhs_type) && byte_integer(plan.rhs_type) &&
-             (target.vectorize || has_device(target)) && !plan.reduction.decode;
+             target.dot.k > 1 && !plan.reduction.decode;
+  // Kernels without vectors know four bytes as what a dot product takes, and as nothing else.
+  const bool words_only = target.dot.name == "smlad";
+  if (words_only && info(plan.rhs_type).packed_bits < 8) plan.dot = false;
   // An instruction that multiplies pairs of 16-bit words takes bytes of any sign once they are widened: weights on
   // their way into registers, lhs once for all channels. Splitting bytes at every multiplication costs as much as it.
   plan.widen = plan.dot && target.dot.signs == DotSigns::kAny && target.dot.k == 2;
@@ -99,7 +102,7 @@ void choose_operand_storage(ContractionPlan& plan) {
   WeightStorage& storage = plan.storage;
   storage.type = plan.rhs_type;
   storage.bits = 8 * storage_bytes(plan.rhs_type);
-  if (plan.dot && !plan.widen) {
+  if (plan.dot && !plan.widen && !words_only) {
     storage.type = ValueType::kI8;
     if (info(plan.rhs_type).max > 127) plan.rhs_offset = storage.offset = -128;
     const bool lhs_signed = is_signed(plan.lhs_type);

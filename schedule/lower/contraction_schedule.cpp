@@ -109,6 +109,11 @@ void ContractionBuilder::schedule() {
   }
   if (t.streams > 1) inner.emplace_back(d_);
   inner.emplace_back(sx);
+  const std::string twice = plan_.dot && !vectors ? unroll_steps() : "";
+  if (!twice.empty()) {
+    update.split(RVar(twice), RVar(twice), RVar("i"), 2);
+    inner.emplace_back(RVar("i"));
+  }
   for (const auto& [from, to] : reduce_.names) {
     if (to != "j") inner.push_back(RVar(to));
   }
@@ -127,6 +132,19 @@ void ContractionBuilder::schedule() {
   if (plan_.by_lane) registers_.compute_at(sum, RVar("k")).bound(b_, 0, 16).vectorize(b_);
   if (stages_lhs()) schedule_staged(xo);
   if (plan_.row_sums) schedule_row_sums(xo, sx);
+}
+
+std::string ContractionBuilder::unroll_steps() {
+  for (const auto& [from, to] : reduce_.names) {
+    int64_t extent = to == "k" ? reduction().steps() : 1;
+    for (const ReductionAxis& axis : reduction().window)
+      extent = axis.name == to ? axis.extent : extent;
+    if (extent == 1 || to == "j") continue;
+    const bool twice = extent > 3 && extent % 2 == 0;
+    if (twice || extent <= 3) unrolled_.push_back({accumulator_.name(), twice ? "i" : to});
+    return twice ? to : "";
+  }
+  return "";
 }
 
 void ContractionBuilder::schedule_interleaved(const Var& x) {

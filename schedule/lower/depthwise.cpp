@@ -2,6 +2,7 @@
 // of columns x channels in registers, one tap after the other. depthwise_dot.cpp has the fast one for 8-bit operands.
 #include <algorithm>
 #include <cstring>
+#include <limits>
 
 #include "schedule/halide_algebra.h"
 #include "schedule/lower/depthwise_shape.h"
@@ -64,6 +65,7 @@ Result<NodeLowering> DepthwiseKernel::finish(Func out, std::vector<KernelDim> di
   pipeline->inputs = operands.inputs();
   pipeline->outputs = {{std::move(out), std::move(dims), storage_bytes(out_type)}};
   pipeline->body = std::move(body);
+  pipeline->unrolled = std::move(unrolled);
   pipeline->row_loop = row_loop;
   pipeline->row_extent = row_loop.empty() ? 1 : i32(row_extent);
   LoweredCall call;
@@ -88,6 +90,25 @@ Result<NodeLowering> DepthwiseKernel::finish(Func out, std::vector<KernelDim> di
 }
 
 namespace {
+
+constexpr int64_t kUnrolledTaps = 5;
+
+/// Columns of a tile of a scalar kernel: what costs the least loads and multiplications, a last tile that overlaps its
+/// neighbour counted. Sums and a row's weights stay in registers.
+int64_t scalar_columns(const DepthwiseKernel& k, int64_t columns) {
+  const Window& x = k.attrs.windows.back();
+  const bool shared = x.kernel <= kUnrolledTaps && x.stride < x.kernel && x.dilation == 1;
+  int64_t best = 1, least = std::numeric_limits<int64_t>::max();
+  for (int64_t tile = 1; tile <= std::min<int64_t>(5, columns); tile++) {
+    const int64_t loads = x.kernel + (shared ? (tile - 1) * x.stride + x.kernel : tile * x.kernel);
+    const int64_t rows = k.taps / x.kernel, cost = rows * (loads + tile * x.kernel + 5) + tile * 16;
+    const int64_t all = (columns + tile - 1) / tile * cost;
+    if (all >= least) continue;
+    best = tile;
+    least = all;
+  }
+  return best;
+}
 
 Result<NodeLowering> lower_general(const LoweringContext& c) {
   DepthwiseKernel k(c);
@@ -171,7 +192,7 @@ Result<NodeLowering> lower_general(const LoweringContext& c) {
   int64_t lanes = vectors ? c.target.lanes(k.attrs.accumulator == ValueType::kI64 ? 64 : 32) : 1;
   while (lanes > k.n())
     lanes /= 2;
-  const int64_t tile = std::min<int64_t>(4, columns);
+  const int64_t tile = vectors ? std::min<int64_t>(4, columns) : scalar_columns(k, columns);
   // Scalars: as many sums as stay in registers, columns first, which share a weight.
   const int64_t width = vectors ? std::min<int64_t>(2, k.n() / lanes) * lanes
                                 : std::clamp<int64_t>(c.target.max_accumulators / tile, 1, k.n());
@@ -214,6 +235,9 @@ Result<NodeLowering> lower_general(const LoweringContext& c) {
   if (vectors) update.vectorize(lane);
 
   std::vector<KernelDim> dims;
+  // Neighbouring columns read the same elements: with the taps of a row unrolled, once.
+  if (!vectors && k.attrs.windows.back().kernel <= kUnrolledTaps)
+    k.unrolled = {{sum.name(), kWindowNames[k.spatial][k.spatial - 1]}};
   int64_t stride = 1;
   for (size_t d = k.out_shape.size(); d-- > 0;) {
     dims.push_back({i32(k.out_shape[d]), i32(stride), 0});

@@ -24,9 +24,10 @@ class DepthwiseKernel {
   Shape out_shape;
   size_t spatial = 0;  ///< axes 1 .. spatial of the result
   int64_t channels = 1, multiplier = 1, taps = 1;
-  std::vector<int64_t> lhs_strides;  ///< of [I, s0.., C]
-  std::string epilogue_key;          ///< what of the epilogue is part of the code
-  std::string note;                  ///< the decision about requantization
+  std::vector<int64_t> lhs_strides;                    ///< of [I, s0.., C]
+  std::string epilogue_key;                            ///< what of the epilogue is part of the code
+  std::string note;                                    ///< the decision about requantization
+  std::vector<KernelPipeline::UnrolledLoop> unrolled;  ///< KernelPipeline::unrolled
 
   int64_t n() const { return channels * multiplier; }
   int64_t rows() const;  ///< result elements of a channel

@@ -13,8 +13,14 @@ using Halide::Expr;
 
 namespace {
 
-/// kI64: every channel rounds by half a unit of at least 2^33: the upper word of the product is all that counts.
+/// kI64: every channel shifts the lower word away: what is left is arithmetic of 32 bits.
 bool upper_word(const RequantChoice& choice) {
+  return std::all_of(choice.channels.begin(), choice.channels.end(),
+                     [](const RequantConstants& c) { return c.shift >= 32; });
+}
+
+/// And every channel rounds by half a unit of at least 2^33, which its shift tells.
+bool rounds_by_half(const RequantChoice& choice) {
   return std::all_of(choice.channels.begin(), choice.channels.end(), [](const RequantConstants& c) {
     return c.shift > 32 && c.rounding == int64_t{1} << (c.shift - 1);
   });
@@ -66,12 +72,12 @@ RequantKernel::RequantKernel(const RequantChoice& choice, ValueType out_type, co
       joined_(joined && !is_f64(choice.formula) && choice.formula != RequantFormula::kI64) {
   const RequantFormula f = choice.formula;
   if (f == RequantFormula::kI64) {
-    const bool upper = upper_word(choice);
+    upper_ = upper_word(choice);
     multiplier_ = bind<int32_t>(
         ValueType::kI32, "multiplier", [](auto& c) { return c.mantissa; }, operands, lowering);
     shift_ = bind<int32_t>(
-        ValueType::kI32, "shift", [&](auto& c) { return upper ? c.shift - 32 : c.shift; }, operands, lowering);
-    if (!upper)
+        ValueType::kI32, "shift", [&](auto& c) { return upper_ ? c.shift - 32 : c.shift; }, operands, lowering);
+    if (!rounds_by_half(choice))
       addend_ = bind<int64_t>(
           ValueType::kI64, "rounding", [](auto& c) { return c.rounding; }, operands, lowering);
     zero_ = choice.channels[0].zero_point;
@@ -141,9 +147,10 @@ Expr RequantKernel::low_byte(const Expr& x, float lo, float hi, const Expr& shif
   return cast<uint8_t>(Halide::reinterpret<uint32_t>(t));
 }
 
-/// floor((acc * m + 2^(s - 1)) / 2^s) with s = 32 + t and t > 0 is floor((upper + 2^(t - 1)) / 2^t), upper the
-/// product's upper word: one long multiplication and arithmetic of 32 bits. |upper| is at most 2^30, t at most 30: no
-/// overflow.
+/// floor((acc * m + r) / 2^s) with s = 32 + t is floor(upper / 2^t), upper the upper word of the sum: one long
+/// multiplication with its addition, where shifting 64 bits by a variable takes ten instructions of a 32-bit processor.
+/// Where r is 2^(s - 1) and t > 0 that is floor((upper + 2^(t - 1)) / 2^t), upper the product's upper word. |upper| is
+/// at most 2^30, t at most 30: no overflow.
 Expr RequantKernel::integer(const Expr& accumulator, const Expr& channel) const {
   const Expr product = cast<int64_t>(accumulator) * cast<int64_t>(load(multiplier_, channel));
   const Expr shift = load(shift_, channel);
@@ -152,6 +159,9 @@ Expr RequantKernel::integer(const Expr& accumulator, const Expr& channel) const 
     const Expr upper = cast<int32_t>(product >> Halide::Internal::make_const(Halide::UInt(64), 32));
     const Expr half = (Expr(1) << cast<uint32_t>(shift)) >> Halide::Internal::make_const(Halide::UInt(32), 1);
     value = (upper + half) >> cast<uint32_t>(shift);
+  } else if (upper_) {
+    const Expr sum = product + load(addend_, channel);
+    value = cast<int32_t>(sum >> Halide::Internal::make_const(Halide::UInt(64), 32)) >> cast<uint32_t>(shift);
   } else {
     value = cast<int32_t>((product + load(addend_, channel)) >> cast<uint64_t>(cast<uint32_t>(shift)));
   }
@@ -243,7 +253,8 @@ Expr RequantKernel::apply(const Expr& accumulator, const Expr& channel) const {
 
 std::string RequantKernel::key() const {
   std::string key = std::string(joined_ ? "requant joined " : "requant ") + name(choice_.formula) + "," +
-                    std::to_string(choice_.lo) + "," + std::to_string(choice_.hi) + "+" + std::to_string(zero_) + ",";
+                    std::to_string(choice_.lo) + "," + std::to_string(choice_.hi) + "+" + std::to_string(zero_) +
+                    (upper_ ? "^" : "") + ",";
   for (const Constants* c :
        {&multiplier_, &addend_, &addend_below_, &addend_above_, &split_, &upper_split_, &shift_, &zero_point_})
     key += c->present ? c->uniform ? "u" : "c" : "-";

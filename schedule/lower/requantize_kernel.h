@@ -40,7 +40,8 @@ class RequantKernel {
   ValueType out_type_;
   std::string node_;
   bool joined_;
-  int32_t zero_ = 0;  ///< a zero point that is part of the code
+  bool upper_ = false;  ///< kI64: the upper word alone is shifted
+  int32_t zero_ = 0;    ///< a zero point that is part of the code
   Constants multiplier_, addend_, addend_below_, addend_above_, split_, upper_split_, shift_, zero_point_;
 };
 

@@ -8,11 +8,13 @@ static const TargetRegistry::Add add_cortex_m4({
     .halide = "x86-64-linux",
     .object = false,
     .vectorize = false,
-    .dot = {"scalar", 1, 1, 1, DotSigns::kAny},
+    .dot = {"smlad", 1, 1, 4, DotSigns::kAny},
     .max_accumulators = 4,
-    .gcc_flags = {"-mcpu=cortex-m4", "-mthumb", "-mfloat-abi=hard", "-mfpu=fpv4-sp-d16"},
+    // Scheduled before registers are given out, the loads of a step no longer find any: 10 % more instructions.
+    .gcc_flags = {"-fno-schedule-insns", "-mcpu=cortex-m4", "-mthumb", "-mfloat-abi=hard", "-mfpu=fpv4-sp-d16"},
     .clang_flags = {"--target=arm-none-eabi", "-mcpu=cortex-m4", "-mthumb", "-mfloat-abi=hard", "-mfpu=fpv4-sp-d16"},
     .cross_triple = "arm-none-eabi",
+    .promised = {"smlad"},
 });
 
 }  // namespace qlathe

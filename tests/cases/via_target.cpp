@@ -89,9 +89,10 @@ class TargetVia : public Via {
   }
 
   void build(const std::vector<std::string>& ids, int jobs) override {
-    const std::string io = std::string(QLATHE_SOURCE_DIR "/tests/cases/firmware/case_io_") +
-                           (machine_.firmware ? "board.cpp" : "hosted.cpp");
-    (void)command(machine_.gxx + " -O2 -c " + io + " -o case_io.o", "case_io");
+    if (!machine_.files.empty()) {
+      const std::string files = QLATHE_SOURCE_DIR "/tests/cases/firmware/" + machine_.files;
+      (void)command(machine_.gxx + " -O2 -c " + files + " -o case_io.o", "case_io");
+    }
     constexpr size_t kAtOnce = 4;
     run_in_children((ids.size() + kAtOnce - 1) / kAtOnce, jobs, {3600, 0},
                     [&](size_t group) {
@@ -111,8 +112,8 @@ class TargetVia : public Via {
       QL_RETURN_IF_ERROR(command(machine_.gxx + " -O2 -I. -c " + id + ".cpp", id));
     const std::string source = id + program_suffix(sequence);
     QL_RETURN_IF_ERROR(command(machine_.gcc + " -I. -I" QLATHE_SOURCE_DIR "/tests/cases/firmware -c " + source +
-                                   ".c && " + machine_.gxx + " " + source + ".o " + id + ".o case_io.o " +
-                                   machine_.link + " -o " + id + ".elf",
+                                   ".c && " + machine_.gxx + " " + source + ".o " + id + ".o " +
+                                   (machine_.files.empty() ? "" : "case_io.o ") + machine_.link + " -o " + id + ".elf",
                                id));
     std::ofstream in(folder_ / (id + ".in"), std::ios::binary);
     for (const auto& tensors : inputs) {

@@ -35,6 +35,7 @@ TEST_P(Boards, SelfTestsPassWithoutAnyLibrary) {
       {"float", "[]"},
       {"dynamic_int8", R"([{"weight_qtype": "int8", "act_qtype": "int8"}])"},
       {"static_int8", R"([{"weight_qtype": "int8", "act_qtype": "int8", "act_static_scale": true}])"},
+      {"static_uint8", R"([{"weight_qtype": "int8", "act_qtype": "uint8", "act_static_scale": true}])"},
   };
   for (const auto& [name, rules] : variants) {
     SCOPED_TRACE(name);
@@ -45,13 +46,14 @@ TEST_P(Boards, SelfTestsPassWithoutAnyLibrary) {
     run(build + " -c " + in + "/net.cpp -o " + in + "/net.o && " + build + " -c " + in + "/net_self_test.cpp -o " + in +
         "/self_test.o");
     // memcpy, memset, and the arithmetic that the compiler's own library has.
-    run("! " + target.cross_triple + "-nm -u " + in + "/net.o | grep -vE ' (memcpy|memset|__aeabi_[a-z0-9_]+)$'");
+    run("! " + target.cross_triple + "-nm -u " + in +
+        "/net.o | grep -vE ' (memcpy|memset|__aeabi_[a-z0-9_]+|__[a-z0-9]+[sdt]i[23]?|__[a-z]+[sd]f[sdi23]*)$'");
     run(build + " firmware.cpp " + in + "/net.o " + in + "/self_test.o " + machine->link + " -o " + in +
         "/firmware.elf && timeout 120 " + machine->before + in + "/firmware.elf");
   }
 }
 
-INSTANTIATE_TEST_SUITE_P(All, Boards, ::testing::Values("cortex-m0", "cortex-m4", "cortex-m7"),
+INSTANTIATE_TEST_SUITE_P(All, Boards, ::testing::Values("cortex-m0", "cortex-m4", "cortex-m7", "riscv32"),
                          [](const auto& instance) {
                            std::string name = instance.param;
                            for (char& c : name)

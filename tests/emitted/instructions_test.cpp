@@ -42,7 +42,7 @@ TEST_P(Instructions, OfInnerLoopsAreThePromisedOnes) {
   if (HasFatalFailure()) return;
   for (const TargetCompiler& compiler : compilers) {
     SCOPED_TRACE(compiler.name);
-    run(compiler.words + " -Inet -c net/net.cpp -o net/net.o");
+    run(compiler.words + " -ffreestanding -Inet -c net/net.cpp -o net/net.o");
     const auto loops = innermost_loops((folder() / "net/net.o").string());
     ASSERT_FALSE(loops.empty()) << "no disassembler, or no loop";
     for (const std::string& promised : target.promised) {
@@ -70,7 +70,8 @@ INSTANTIATE_TEST_SUITE_P(All, Instructions,
                          ::testing::Values(Expected{"x86-64-avx512vnni", "zmm", 1.75},
                                            Expected{"x86-64-avxvnni", "ymm", 2.2}, Expected{"x86-64-avx2", "ymm", 3.8},
                                            Expected{"x86-64-sse2", "xmm", 5.2}, Expected{"arm64-neon", "v", 3},
-                                           Expected{"arm64-dotprod", "v", 1.5}, Expected{"arm64-i8mm", "v", 1.6}),
+                                           Expected{"arm64-dotprod", "v", 1.5}, Expected{"arm64-i8mm", "v", 1.6},
+                                           Expected{"cortex-m4", "r", 3.1}, Expected{"cortex-m7", "r", 3.4}),
                          [](const auto& instance) {
                            std::string name = instance.param.target;
                            for (char& c : name)

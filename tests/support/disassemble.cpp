@@ -51,17 +51,18 @@ Functions parse(const std::string& text) {
 }
 
 Functions functions_of(const std::string& file) {
-  for (const char* tool : {"objdump", "llvm-objdump-19", "llvm-objdump"}) {
+  for (const char* tool : {"objdump", "arm-none-eabi-objdump", "llvm-objdump-19", "llvm-objdump"}) {
     Functions functions = parse(output_of(std::string(tool) + " -d --no-show-raw-insn '" + file + "' 2>/dev/null"));
     if (!functions.empty()) return functions;
   }
   return {};
 }
 
-// Where a conditional jump of x86-64 or AArch64 goes: the number before "<symbol+offset>".
+// Where a conditional jump of x86-64, AArch64 or Thumb goes: the number before "<symbol+offset>".
 std::optional<uint64_t> jump_target(const std::string& instruction) {
   const std::string mnemonic = instruction.substr(0, instruction.find_first_of(" \t"));
   const bool conditional = (mnemonic[0] == 'j' && mnemonic != "jmp") || mnemonic.starts_with("b.") ||
+                           mnemonic == "bne.n" || mnemonic == "bne.w" || mnemonic == "bcc.n" || mnemonic == "blt.n" ||
                            mnemonic == "cbz" || mnemonic == "cbnz" || mnemonic == "tbz" || mnemonic == "tbnz";
   const size_t symbol = instruction.find(" <");
   if (!conditional || symbol == std::string::npos) return std::nullopt;

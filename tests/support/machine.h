@@ -12,7 +12,8 @@ struct Machine {
   std::string gcc, gxx;   ///< commands with the target's flags
   std::string link;       ///< what linking a whole program adds; firmware: the board's support as well
   std::string before;     ///< what stands before the program's path to run it
-  bool firmware = false;  ///< no operating system and no library but the compiler's; files by semihosting
+  bool firmware = false;  ///< no library but the compiler's
+  std::string files;      ///< what of tests/cases/firmware reads and writes files there; empty: `link` has it
 };
 
 bool on_path(const std::string& program);
