@@ -35,7 +35,6 @@ TEST_P(Boards, SelfTestsPassWithoutAnyLibrary) {
       {"float", "[]"},
       {"dynamic_int8", R"([{"weight_qtype": "int8", "act_qtype": "int8"}])"},
       {"static_int8", R"([{"weight_qtype": "int8", "act_qtype": "int8", "act_static_scale": true}])"},
-      {"static_uint8", R"([{"weight_qtype": "int8", "act_qtype": "uint8", "act_static_scale": true}])"},
   };
   for (const auto& [name, rules] : variants) {
     SCOPED_TRACE(name);
