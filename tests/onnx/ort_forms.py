@@ -198,6 +198,22 @@ def contributed():
     yield one("QLinearWhere", [(np.array([True, False, True]),), byte, *quantized, byte, np.float32(.03), np.uint8(7), np.float32(.05), np.uint8(100)])
 
 
+def halves():
+    """What float16 models hold."""
+    def half(*shape):
+        return (real(*shape).astype(np.float16),)
+
+    yield form("half Einsum", "Einsum", [half(2, 3, 4), half(2, 4, 5)], equation="bij,bjk->bik")
+    yield form("half Einsum sum", "Einsum", [half(2, 3, 4)], equation="bij->b")
+    yield form("half GlobalLpPool", "GlobalLpPool", [half(1, 2, 3, 3)], p=2)
+    for shape in ((3, 10), (1, 3, 9, 10)):
+        for k in (3, 6):
+            yield form(f"half TopK {k} of {shape}", "TopK", [half(*shape), ints(k)], 11, 2)
+            yield form(f"TopK {k} of {shape}", "TopK", [(real(*shape),), ints(k)], 11, 2)
+    yield form("half MatMul", "MatMul", [half(2, 3), half(3, 4)])
+    yield form("half Softmax", "Softmax", [half(2, 9)])
+
+
 def signals():
     for op in ("HannWindow", "HammingWindow", "BlackmanWindow"):
         for periodic in (0, 1):
@@ -297,14 +313,15 @@ def compare(qlathe, folder, case):
         distance = np.abs(a.astype(np.float64) - e.astype(np.float64))
         allowed = int(nodes[-1].op_type == "QuantizeLinear")
         if e.dtype.kind == "f":
-            allowed = 2e-6 * np.abs(e).max() + 2e-5 * np.abs(e)
+            unit = 1e-6 if e.dtype == np.float32 else 5e-4
+            allowed = 2 * unit * np.abs(e).max() + (2e-5 if unit < 1e-5 else 0) * np.abs(e)
         if np.any(distance > allowed) or np.any(np.isnan(distance)):
             return f"is off by {distance.max()}"
     return None
 
 
 def main(qlathe, part=""):
-    cases = [case for group in (windows, resizes, movements, equations, recurrences, contributed, signals, attentions, quantized) for case in group() if part in case[0]]
+    cases = [case for group in (windows, resizes, movements, equations, recurrences, contributed, halves, signals, attentions, quantized) for case in group() if part in case[0]]
     failed = 0
     with tempfile.TemporaryDirectory() as temporary:
         for case in cases:

@@ -198,7 +198,10 @@ void read_rotary(OnnxNode& node) {
     y = node.concat({real, imaginary}, 3);
   }
   if (turned < s[3]) y = node.concat({y, node.slice_axis(x, 3, turned, s[3] - turned)}, 3);
-  if (flat) y = node.reshape(node.transpose(y, {0, 2, 1, 3}), node.shape(given));
+  if (flat) {
+    const Shape whole = node.shape(given);  // a copy: what is added to the graph moves its tensors
+    y = node.reshape(node.transpose(y, {0, 2, 1, 3}), whole);
+  }
   node.result(y);
 }
 

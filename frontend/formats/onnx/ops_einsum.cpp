@@ -198,7 +198,8 @@ void read_einsum(OnnxNode& node) {
   }
   if (permutation.size() != y.indices.size())
     node.problem("equation", "'" + equation + "' names a result's axis twice");
-  node.result(node.transpose(y.x, permutation));
+  const ValueType type = node.type(terms[0].x).type;
+  node.result(node.cast(node.transpose(y.x, permutation), type));
 }
 
 const OnnxOps::Add kOps({{"Einsum", read_einsum}});

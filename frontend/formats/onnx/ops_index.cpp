@@ -146,7 +146,8 @@ void read_top_k(OnnxNode& node) {
   Shape shape = node.shape(last);
   shape.back() = k;
   node.result(onnx_narrow(node, node.last_to_axis(onnx_first_places(node, last, places, k), axis), type));
-  const TensorId numbers = node.broadcast(node.constant(iota(ValueType::kI32, n, {n}), "index"), node.shape(last));
+  const Shape whole = node.shape(last);  // a copy: what is added to the graph moves its tensors
+  const TensorId numbers = node.broadcast(node.constant(iota(ValueType::kI32, n, {n}), "index"), whole);
   const TensorId indices = node.last_to_axis(onnx_first_places(node, numbers, places, k), axis);
   node.result(node.cast(indices, ValueType::kI64));
 }

@@ -82,7 +82,8 @@ TensorId part(OnnxNode& node, TensorId x, int64_t i, int64_t size) {
 
 /// Entry `i` of the leading axis, without it.
 TensorId entry(OnnxNode& node, TensorId x, int64_t i) {
-  Shape rest(node.shape(x).begin() + 1, node.shape(x).end());
+  Shape rest = node.shape(x);
+  rest.erase(rest.begin());
   return node.reshape(node.slice_axis(x, 0, i, 1), rest);
 }
 

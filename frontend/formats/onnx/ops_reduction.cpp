@@ -238,7 +238,7 @@ void read_global_lp_pool(OnnxNode& node) {
     axes.push_back(d);
   const TensorId sum =
       reduce(node, p == 1 ? node.unary("abs", x) : node.binary("mul", x, x), ReduceKind::kSum, axes, true);
-  node.result(p == 1 ? sum : node.unary("sqrt", sum));
+  node.result(node.cast(p == 1 ? sum : node.unary("sqrt", sum), node.type(x).type));
 }
 
 struct ReduceOf {
@@ -369,7 +369,8 @@ void read_layer_norm(OnnxNode& node) {
   const TensorId x = as_float(node, node.in(0));
   node.ignore("stash_type");
   const int64_t axis = node.axis(node.integer("axis", -1), node.rank(x)), axes = node.rank(x) - axis;
-  const Shape tail(node.shape(x).begin() + axis, node.shape(x).end());
+  Shape tail = node.shape(x);
+  tail.erase(tail.begin(), tail.begin() + axis);
   const bool rms = node.op() != "LayerNormalization";
   TensorId scale = as_float(node, node.in(1)), bias = node.has(2) ? as_float(node, node.in(2)) : kNone;
   const double epsilon = node.number("epsilon", static_cast<double>(1e-5f));

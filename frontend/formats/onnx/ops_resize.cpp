@@ -227,7 +227,8 @@ TensorId extrapolated(OnnxNode& node, TensorId x, size_t axis, int64_t in, const
   }
   if (!any) return x;
   const TensorId value = node.scalar(node.type(x).type, c.extrapolation);
-  return node.select(node.broadcast(node.constant(std::move(outside), "outside"), node.shape(x)), value, x);
+  const Shape whole = node.shape(x);  // a copy: what is added to the graph moves its tensors
+  return node.select(node.broadcast(node.constant(std::move(outside), "outside"), whole), value, x);
 }
 
 void read_resize(OnnxNode& node) {

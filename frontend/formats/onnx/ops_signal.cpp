@@ -45,6 +45,12 @@ TensorId transformed(OnnxNode& node, TensorId x, HostTensor matrix) {
   return node.reshape(node.add("dot_general", {x, node.constant(std::move(matrix), "transform")}, attrs), shape);
 }
 
+/// In the type of the input; float64 becomes float32.
+TensorId like_input(OnnxNode& node, TensorId y) {
+  const ValueType type = node.type(node.in(0)).type;
+  return type == ValueType::kF64 ? y : node.cast(y, type);
+}
+
 int64_t checked_length(OnnxNode& node, int64_t length, const char* field) {
   if (length < 1 || length > kMaxLength)
     node.unsupported(field, std::to_string(length) + " is not within 1 and " + std::to_string(kMaxLength));
@@ -80,15 +86,15 @@ void read_dft(OnnxNode& node) {
   }
   order.insert(order.end(), {axis, rank - 1});
   x = node.transpose(x, order);
-  Shape flat(node.shape(x).begin(), node.shape(x).end() - 1);
+  Shape flat = node.shape(x);
+  flat.pop_back();
   flat.back() = length * parts;
   const int64_t bins = onesided ? length / 2 + 1 : length;
   const TensorId y = transformed(node, node.reshape(x, flat), transform_matrix(length, parts, bins, inverse, {}));
   std::vector<int64_t> back(order.size());
   for (size_t d = 0; d < order.size(); d++)
     back[static_cast<size_t>(order[d])] = static_cast<int64_t>(d);
-  node.result(node.cast(node.transpose(y, back),
-                        node.type(node.in(0)).type == ValueType::kF64 ? ValueType::kF32 : node.type(node.in(0)).type));
+  node.result(like_input(node, node.transpose(y, back)));
 }
 
 /// Frames of a real signal [batch, samples, 1], windowed and transformed: [batch, frames, bins, 2].
@@ -111,8 +117,9 @@ void read_stft(OnnxNode& node) {
   for (int64_t i = 0; i < at.size(); i++)
     at.set_int(i, i / length * step + i % length);
   const int64_t bins = node.integer("onesided", 1) != 0 ? length / 2 + 1 : length;
-  node.result(transformed(node, node.gather(x, node.constant(std::move(at), "frames"), 1),
-                          transform_matrix(length, 1, bins, false, window)));
+  const TensorId y = transformed(node, node.gather(x, node.constant(std::move(at), "frames"), 1),
+                                 transform_matrix(length, 1, bins, false, window));
+  node.result(like_input(node, y));
 }
 
 /// HannWindow, HammingWindow, BlackmanWindow: sums of cosines over the size, or over one less where not periodic.
