@@ -59,9 +59,9 @@ Graph multiply_and_add(const Shape& shape) {
 }
 
 TEST(DeviceCode, CudaContractionsOfBytesAreMadeOfDp4a) {
-  // Sixteen accumulators a thread, each with one instruction a step.
-  EXPECT_EQ(count(source_of(convolution(ValueType::kU8).graph, "cuda"), "dp4a.u32.s32"), 16);
-  EXPECT_EQ(count(source_of(convolution(ValueType::kI8).graph, "cuda"), "dp4a.s32.s32"), 16);
+  // Sixteen accumulators a thread, each with one instruction a step; two steps an iteration.
+  EXPECT_EQ(count(source_of(convolution(ValueType::kU8).graph, "cuda"), "dp4a.u32.s32"), 2 * 16);
+  EXPECT_EQ(count(source_of(convolution(ValueType::kI8).graph, "cuda"), "dp4a.s32.s32"), 2 * 16);
 }
 
 TEST(DeviceCode, MultiplicationsAndAdditionsStayTwoRoundingsAndDivisionsAreExact) {
