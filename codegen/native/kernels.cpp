@@ -11,7 +11,7 @@ namespace qlathe {
 namespace {
 
 /// Part of every cache key: raise it when lowering or code generation changes what the same key gives.
-constexpr const char* kCodeVersion = "qlathe-kernel-18";
+constexpr const char* kCodeVersion = "qlathe-kernel-19";
 
 /// A cache entry: pointers, scratch bytes, object.
 std::vector<uint8_t> pack(const NativeKernel& kernel) {

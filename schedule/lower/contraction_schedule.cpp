@@ -111,8 +111,8 @@ void ContractionBuilder::schedule() {
   inner.emplace_back(sx);
   const std::string twice = plan_.dot && !vectors ? unroll_steps() : "";
   if (!twice.empty()) {
-    update.split(RVar(twice), RVar(twice), RVar("i"), 2);
-    inner.emplace_back(RVar("i"));
+    update.split(RVar(twice), RVar(twice), RVar("pair"), 2);
+    inner.emplace_back(RVar("pair"));
   }
   for (const auto& [from, to] : reduce_.names) {
     if (to != "j") inner.push_back(RVar(to));
@@ -141,7 +141,7 @@ std::string ContractionBuilder::unroll_steps() {
       extent = axis.name == to ? axis.extent : extent;
     if (extent == 1 || to == "j") continue;
     const bool twice = extent > 3 && extent % 2 == 0;
-    if (twice || extent <= 3) unrolled_.push_back({accumulator_.name(), twice ? "i" : to});
+    if (twice || extent <= 3) unrolled_.push_back({accumulator_.name(), twice ? "pair" : to});
     return twice ? to : "";
   }
   return "";
